@@ -1,0 +1,39 @@
+# A target directory outside the checkout: a fresh clone need not compile RocksDB again.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/loghorn/target
+
+# Expanded when a recipe runs, so that a ccache which `setup` has just installed is used from the first build on.
+ccache = $(shell command -v ccache 2>/dev/null)
+ifeq ($(origin CC),default)
+export CC = $(if $(ccache),ccache )gcc
+endif
+ifeq ($(origin CXX),default)
+export CXX = $(if $(ccache),ccache )g++
+endif
+
+.PHONY: help setup run test bench fmt lint openapi
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+setup: ## Install what building needs and is missing
+	@scripts/setup.sh
+
+run: setup ## Start the server: make run ARGS="--bind 127.0.0.1:9000"
+	cargo run --release --locked -- serve $(ARGS)
+
+test: ## Run all tests
+	@scripts/setup.sh --test
+	cargo test --workspace --locked
+
+bench: setup ## Measure, each against a ceiling of this machine
+	cargo bench --workspace
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: setup ## Clippy, and cargo-deny where it is installed
+	cargo clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences and advisories not checked"; fi
+
+openapi: setup ## Write web/openapi.json anew
+	cargo run --quiet -- openapi > web/openapi.json

@@ -1,0 +1,53 @@
+//! The way to the supervisor, for those who are made before it.
+
+use std::sync::{Arc, OnceLock};
+
+use actix::Addr;
+use loghorn_domain::EndpointNo;
+
+use crate::supervisor::{EndpointChanged, EndpointDeleted, Missing, Panicked, SupervisorActor};
+
+/// Tells the supervisor what it must act on, once there is one.
+#[derive(Clone, Default)]
+pub(crate) struct Changes(Arc<OnceLock<Addr<SupervisorActor>>>);
+
+impl Changes {
+    pub(crate) fn connect(&self, supervisor: Addr<SupervisorActor>) {
+        // Connected once, at the start.
+        let _ = self.0.set(supervisor);
+    }
+
+    pub(crate) fn supervisor(&self) -> Option<&Addr<SupervisorActor>> {
+        self.0.get()
+    }
+
+    /// The subscription of `endpoint` was made or changed.
+    pub(crate) fn changed(&self, endpoint: EndpointNo) {
+        if let Some(supervisor) = self.0.get() {
+            supervisor.do_send(EndpointChanged(endpoint));
+        }
+    }
+
+    /// Work came for an endpoint that has no actor.
+    pub(crate) fn missing(&self, missing: Missing) {
+        if let Some(supervisor) = self.0.get() {
+            supervisor.do_send(missing);
+        }
+    }
+
+    /// An actor panicked.
+    pub(crate) fn panicked(&self, panicked: Panicked) {
+        if let Some(supervisor) = self.0.get() {
+            supervisor.do_send(panicked);
+        }
+    }
+
+    /// The subscription of `endpoint` was deleted. Returns when nothing is sent to it any more; its queue is emptied
+    /// afterwards.
+    pub(crate) async fn deleted(&self, endpoint: EndpointNo) {
+        if let Some(supervisor) = self.0.get() {
+            // A supervisor that is gone means that the process ends; the queue is emptied at the next start.
+            let _ = supervisor.send(EndpointDeleted(endpoint)).await;
+        }
+    }
+}

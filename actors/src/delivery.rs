@@ -1,0 +1,439 @@
+//! A delivery actor: works off one endpoint's queue.
+//!
+//! **Owns** the endpoint's [`Machine`], its timer and the payloads of what is due. It decides nothing: it tells the
+//! machine what happened and carries out the effects. **Capacity**: the machine bounds what is held; the mailbox only
+//! gets coalescing nudges and the answers to what the actor itself asked for. **Messages**: [`Fresh`], [`Nudge`],
+//! [`Rewound`], [`Reconfigure`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
+
+use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use loghorn_domain::{
+    Class, DeliveryId, EndpointNo, Event, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
+    delivery::{Attempt, Entry},
+    machine::{Effect, Input, Machine, Settings},
+    retry::Dice,
+    subscription::State,
+};
+use loghorn_storage::{Error as StoreError, Queued, Settlement, Stretch};
+
+use crate::{
+    directory::Live,
+    sender::{Report, Sender, Target},
+    shared::Shared,
+    supervisor::Guard,
+};
+
+/// Payloads up to this size are kept while their delivery is due; larger ones are read again for the attempt.
+const KEPT_PAYLOAD_BYTES_MAX: usize = 16 * 1024;
+/// The longest the timer sleeps before it looks at the clock again.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+/// Why a subscription was disabled whose receiver said 410.
+const GONE: &str = "gone: the receiver answered 410";
+
+/// These were queued just now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Fresh(pub(crate) Vec<Arc<Event>>);
+
+/// An entry at or before what is known was queued again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Rewound(pub(crate) Seq);
+
+/// The subscription changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reconfigure;
+
+/// Begin no more attempts; answers when those under way have ended and are recorded.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain;
+
+/// The subscription is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stop;
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Fetched {
+    lease: u64,
+    result: Result<Stretch, StoreError>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Finished {
+    seq: Seq,
+    /// `None`: nothing was sent.
+    report: Option<Report>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Settled(Result<(), StoreError>);
+
+/// See the module.
+pub(crate) struct DeliveryActor {
+    shared: Arc<Shared>,
+    endpoint: EndpointNo,
+    subscription: Arc<Subscription>,
+    /// In words, why there is none.
+    target: Result<Rc<Target>, String>,
+    sender: Rc<Sender>,
+    machine: Machine,
+    dice: Box<dyn Dice>,
+    payloads: HashMap<Seq, Arc<Event>>,
+    live: Arc<Live>,
+    timer: Option<(Timestamp, SpawnHandle)>,
+    /// Settlements handed over but not yet acknowledged.
+    settling: usize,
+    is_draining: bool,
+    /// Set when results can no longer be recorded.
+    is_halted: bool,
+    drained: Vec<tokio::sync::oneshot::Sender<()>>,
+    _guard: Guard,
+}
+
+impl DeliveryActor {
+    pub(crate) fn new(shared: Arc<Shared>, subscription: Arc<Subscription>, guard: Guard) -> Self {
+        let endpoint = subscription.endpoint;
+        let live = shared.directory.live(endpoint);
+        live.clear();
+        Self {
+            target: target(&shared, &subscription),
+            sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
+            machine: Machine::new(settings(&shared, &subscription)),
+            dice: shared.random.dice(),
+            payloads: HashMap::new(),
+            timer: None,
+            settling: 0,
+            is_draining: false,
+            is_halted: false,
+            drained: Vec::new(),
+            _guard: guard,
+            live,
+            endpoint,
+            subscription,
+            shared,
+        }
+    }
+
+    fn tell(&mut self, input: Input, report: Option<Report>, context: &mut Context<Self>) {
+        fail::fail_point!("delivery::handle");
+        let now = self.shared.steady_now();
+        let mut effects = Vec::new();
+        self.machine.handle(input, now, &mut *self.dice, &mut effects);
+        let mut report = report;
+        for effect in effects {
+            match effect {
+                Effect::Fetch { lease, after, n } => self.fetch(lease, after, n, context),
+                Effect::Attempt(entry) => self.attempt(entry, context),
+                Effect::Settle(entry, verdict) => {
+                    if let Some(report) = report.take() {
+                        self.settle(entry, verdict, report, context);
+                    }
+                }
+                Effect::Disable => self.disable(),
+                Effect::Circuit(circuit, until) => {
+                    if until.is_some() {
+                        self.shared.metrics.circuit_opened();
+                    }
+                    tracing::info!(subscription = %self.subscription.id, ?circuit, ?until, "circuit changed");
+                    self.live.set_circuit(circuit, until);
+                }
+            }
+        }
+        self.arm(now, context);
+    }
+
+    fn fetch(&self, lease: u64, after: Seq, n: usize, context: &Context<Self>) {
+        let pending = self.shared.store.queue.head(self.endpoint, after, n);
+        let this = context.address();
+        actix_rt::spawn(async move {
+            let result = pending.await;
+            this.do_send(Fetched { lease, result });
+        });
+    }
+
+    fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
+        let seq = entry.seq;
+        self.live.began(seq, entry.next_at.is_some());
+        let answer = Answer { to: context.address(), seq, report: None };
+        let payload = self.payloads.get(&seq).cloned();
+        let (sender, log, endpoint) = (self.sender.clone(), self.shared.store.log.clone(), self.endpoint);
+        let target = self.target.clone();
+        let clock = self.shared.clock.clone();
+        actix_rt::spawn(async move {
+            // Whatever happens in here, the answer goes out when it is dropped.
+            let mut answer = answer;
+            let event = match payload {
+                Some(event) => Some(event),
+                None => match log.get(seq).await {
+                    Ok(event) => event,
+                    Err(error) => return tracing::warn!(%seq, %error, "an event could not be read for its delivery"),
+                },
+            };
+            answer.report = Some(match (&target, event) {
+                (Ok(target), Some(event)) => {
+                    let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
+                    sender.attempt(target, &id, event.standard_body()).await
+                }
+                (Err(why), _) => Report::unsent(Class::Blocked, why.clone(), clock.now()),
+                (_, None) => Report::unsent(Class::Template, "the event is no longer kept".into(), clock.now()),
+            });
+        });
+    }
+
+    fn settle(&mut self, entry: Entry, verdict: Verdict, report: Report, context: &Context<Self>) {
+        self.shared.metrics.attempted(report.outcome.class, report.took);
+        let attempt = Attempt {
+            number: entry.attempts_total.saturating_add(1),
+            started_at_ms: report.started_at.millis(),
+            duration_us: u64::try_from(report.took.as_micros()).unwrap_or(u64::MAX),
+            class: report.outcome.class,
+            status_code: report.outcome.status_code,
+            error: report.error,
+            verdict,
+            signature: report.signature,
+            response_headers: report.headers,
+            response_body: report.body,
+        };
+        let settlement = Settlement { endpoint: self.endpoint, entry, attempt };
+        let pending = self.shared.store.queue.settle(self.shared.fence, vec![settlement]);
+        self.settling += 1;
+        let this = context.address();
+        actix_rt::spawn(async move {
+            let result = pending.await;
+            this.do_send(Settled(result));
+        });
+    }
+
+    fn disable(&self) {
+        let (shared, endpoint) = (self.shared.clone(), self.endpoint);
+        actix_rt::spawn(async move {
+            if let Err(error) = shared.subscriptions.disable(endpoint, GONE).await {
+                tracing::error!(%endpoint, %error, "a subscription whose receiver is gone could not be disabled");
+            }
+        });
+    }
+
+    /// Keeps the one timer at the machine's next wake-up.
+    fn arm(&mut self, now: Timestamp, context: &mut Context<Self>) {
+        let wake_at = self.machine.wake_at();
+        if self.timer.as_ref().map(|(at, _)| *at) == wake_at {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            context.cancel_future(handle);
+        }
+        if let Some(at) = wake_at {
+            let sleep = at.since(now).clamp(Duration::from_millis(1), SLEEP_MAX);
+            let handle = context.run_later(sleep, |this, context| {
+                this.timer = None;
+                this.tell(Input::Tick, None, context);
+            });
+            self.timer = Some((at, handle));
+        }
+    }
+
+    fn reconfigure(&mut self, context: &mut Context<Self>) {
+        let Some(subscription) = self.shared.subscriptions.by_endpoint(self.endpoint) else { return };
+        let is_new_target = subscription.spec.url != self.subscription.spec.url;
+        self.target = target(&self.shared, &subscription);
+        self.subscription = subscription;
+        let mut settings = settings(&self.shared, &self.subscription);
+        settings.is_paused |= self.is_draining || self.is_halted;
+        self.tell(Input::Configured { settings, is_new_target }, None, context);
+    }
+
+    fn keep(&mut self, event: &Arc<Event>) {
+        if event.weight() <= KEPT_PAYLOAD_BYTES_MAX {
+            self.payloads.insert(event.seq, event.clone());
+        }
+    }
+
+    /// Payloads of what the machine did not take.
+    fn forget_what_is_not_held(&mut self, seqs: impl IntoIterator<Item = Seq>) {
+        for seq in seqs {
+            if !self.machine.holds(seq) {
+                self.payloads.remove(&seq);
+            }
+        }
+    }
+
+    fn tell_drained(&mut self) {
+        if self.is_draining && self.machine.in_flight() == 0 && self.settling == 0 {
+            for waiting in self.drained.drain(..) {
+                // Whoever waited may have given up.
+                let _ = waiting.send(());
+            }
+        }
+    }
+}
+
+fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
+    let delivery = &shared.options.delivery;
+    let mut retry = delivery.retry;
+    retry.attempts_max = subscription.spec.retry.max_attempts.unwrap_or(retry.attempts_max);
+    retry.age_max = subscription.spec.retry.max_age.map_or(retry.age_max, |age| age.0);
+    Settings {
+        retry,
+        breaker: delivery.breaker,
+        in_flight_max: delivery.in_flight_max,
+        is_paused: subscription.state() != State::Active,
+    }
+}
+
+fn target(shared: &Shared, subscription: &Subscription) -> Result<Rc<Target>, String> {
+    let options = &shared.options;
+    Target::new(subscription, &shared.egress, &options.user_agent, options.delivery.timeout).map(Rc::new)
+}
+
+/// Tells the actor how an attempt ended, also if the attempt's task panicked: then that it was not made.
+struct Answer {
+    to: Addr<DeliveryActor>,
+    seq: Seq,
+    report: Option<Report>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.to.do_send(Finished { seq: self.seq, report: self.report.take() });
+    }
+}
+
+impl Report {
+    /// Nothing was sent, and why.
+    fn unsent(class: Class, error: String, now: Timestamp) -> Self {
+        Self {
+            outcome: Outcome::failed(class),
+            started_at: now,
+            took: Duration::ZERO,
+            error: Some(error),
+            signature: String::new(),
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+}
+
+impl Actor for DeliveryActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.tell(Input::Tick, None, context);
+    }
+}
+
+impl Handler<Fresh> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Fresh(events): Fresh, context: &mut Self::Context) {
+        let mut entries = Vec::with_capacity(events.len());
+        for event in &events {
+            self.keep(event);
+            let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
+            entries.push(Entry::fresh(event.seq, event.head.received_at, origin));
+        }
+        self.tell(Input::Fresh(entries), None, context);
+        self.forget_what_is_not_held(events.iter().map(|event| event.seq));
+    }
+}
+
+impl Handler<Rewound> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Rewound(seq): Rewound, context: &mut Self::Context) {
+        self.tell(Input::Rewound(seq), None, context);
+    }
+}
+
+impl Handler<Reconfigure> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Reconfigure, context: &mut Self::Context) {
+        self.reconfigure(context);
+    }
+}
+
+impl Handler<Drain> for DeliveryActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, context: &mut Self::Context) -> Self::Result {
+        self.is_draining = true;
+        self.reconfigure(context);
+        let (done, drained) = tokio::sync::oneshot::channel();
+        self.drained.push(done);
+        self.tell_drained();
+        Box::pin(async move {
+            // An actor that is gone has nothing under way.
+            let _ = drained.await;
+        })
+    }
+}
+
+impl Handler<Stop> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        self.live.clear();
+        context.stop();
+    }
+}
+
+impl Handler<Fetched> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Fetched { lease, result }: Fetched, context: &mut Self::Context) {
+        let Stretch { entries, is_end } = match result {
+            Ok(stretch) => stretch,
+            Err(error) => {
+                tracing::warn!(endpoint = %self.endpoint, %error, "a queue could not be read");
+                return self.tell(Input::FetchFailed { lease }, None, context);
+            }
+        };
+        let now = self.shared.steady_now();
+        let is_due = |queued: &&Queued| queued.entry.next_at.is_none_or(|at| at <= now);
+        for event in entries.iter().filter(is_due).filter_map(|queued| queued.event.as_ref()) {
+            self.keep(event);
+        }
+        let seqs: Vec<Seq> = entries.iter().map(|queued| queued.entry.seq).collect();
+        let entries = entries.into_iter().map(|queued| queued.entry).collect();
+        self.tell(Input::Fetched { lease, entries, is_end }, None, context);
+        self.forget_what_is_not_held(seqs);
+    }
+}
+
+impl Handler<Finished> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Finished { seq, report }: Finished, context: &mut Self::Context) {
+        self.payloads.remove(&seq);
+        let input = match &report {
+            Some(report) => Input::Finished { seq, outcome: report.outcome },
+            None => Input::Returned(seq),
+        };
+        self.tell(input, report, context);
+        self.live.ended(seq);
+        self.tell_drained();
+    }
+}
+
+impl Handler<Settled> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Settled(result): Settled, context: &mut Self::Context) {
+        self.settling -= 1;
+        if let Err(error) = result
+            && !self.is_halted
+        {
+            tracing::error!(endpoint = %self.endpoint, %error, "deliveries stop: their results cannot be recorded");
+            self.is_halted = true;
+            self.reconfigure(context);
+        }
+        self.tell_drained();
+    }
+}

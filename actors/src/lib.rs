@@ -1,0 +1,101 @@
+//! Loghorn's actors. An **ingest** actor appends events to the log; a **router** actor reads on from its own cursor
+//! and queues deliveries; one **delivery** actor for each endpoint works its queue off with its own backoff, breaker
+//! and window; a **supervisor** replaces whichever of them panics.
+//!
+//! Invariants: the log is the truth and messages are nudges, so a lost or repeated message is repaired by the next
+//! read. No actor keeps what it could not read again from the store. A failed webhook is an outcome, not an error.
+
+mod changes;
+mod delivery;
+mod directory;
+mod gate;
+mod ingest;
+pub mod metrics;
+mod resolver;
+mod router;
+mod sender;
+mod shared;
+mod slot;
+mod subscriptions;
+mod supervisor;
+mod system;
+
+use std::time::Duration;
+
+use loghorn_domain::{breaker, egress, event::Limits, retry};
+
+pub use directory::{Directory, Live};
+pub use gate::{Overloaded, Reservation};
+pub use ingest::{AppendError, Ingest, RETRY_AFTER};
+pub use metrics::Metrics;
+pub use subscriptions::{ChangeError, Subscriptions};
+pub use system::{Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
+
+/// Where chance comes from; made in the composition root.
+pub trait Random: Send + Sync + 'static {
+    /// Fills `bytes` with unpredictable bytes.
+    fn fill(&self, bytes: &mut [u8]);
+
+    /// Dice for one owner; need not be unpredictable.
+    fn dice(&self) -> Box<dyn retry::Dice>;
+}
+
+/// What the actors are told once, at the start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bytes that requests under way may hold in all.
+    pub ingest_queue_bytes: usize,
+    /// Limits of one event.
+    pub limits: Limits,
+    /// What holds for every subscription that sets nothing of its own.
+    pub delivery: DeliveryOptions,
+    /// Where webhooks may go.
+    pub egress: egress::Policy,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// The `User-Agent` of webhooks.
+    pub user_agent: String,
+}
+
+/// Settings of deliveries.
+#[derive(Debug, Clone)]
+pub struct DeliveryOptions {
+    /// Attempts in flight for one endpoint at most.
+    pub in_flight_max: u16,
+    /// The longest an attempt may take, from the name's resolution to the answer's last byte.
+    pub timeout: Duration,
+    /// When a delivery is tried again.
+    pub retry: retry::Policy,
+    /// When an endpoint is left alone.
+    pub breaker: breaker::Settings,
+    /// Threads that attempts are spread over.
+    pub threads: usize,
+}
+
+impl Default for DeliveryOptions {
+    fn default() -> Self {
+        Self {
+            in_flight_max: 16,
+            timeout: Duration::from_secs(10),
+            retry: retry::Policy::default(),
+            breaker: breaker::Settings::default(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Events.
+    pub events: Duration,
+    /// Ended deliveries, their attempts, and dead letters.
+    pub deliveries: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+        Self { events: WEEK, deliveries: WEEK }
+    }
+}

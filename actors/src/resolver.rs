@@ -1,0 +1,179 @@
+//! The connector of every delivery: it resolves the name, drops each address that the egress policy does not allow,
+//! and connects to what is left. Checked anew at every connect, so that a name that points elsewhere later finds
+//! nothing open.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use actix_service::Service;
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use awc::http::Uri;
+use futures_util::future::LocalBoxFuture;
+use loghorn_domain::egress::{Policy, Refusal};
+use tokio::net::TcpStream;
+
+/// Most addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 8;
+
+/// The name did not resolve.
+#[derive(Debug)]
+pub(crate) struct Unresolved(pub(crate) String);
+
+/// Every address of the target is refused.
+#[derive(Debug)]
+pub(crate) struct Blocked(pub(crate) Refusal);
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.0.detail, self.0.remedy)
+    }
+}
+
+impl std::error::Error for Unresolved {}
+impl std::error::Error for Blocked {}
+
+/// What connects were begun and are under way, by authority; tells a stale connection from a fresh one, and a
+/// time-out of the connection from one of the answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Connects(Rc<RefCell<HashMap<String, Connecting>>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Connecting {
+    pub(crate) begun: u64,
+    pub(crate) under_way: u64,
+}
+
+/// Authorities remembered at most; beyond, those with nothing under way are forgotten.
+const AUTHORITIES_MAX: usize = 4096;
+
+impl Connects {
+    pub(crate) fn of(&self, authority: &str) -> Connecting {
+        self.0.borrow().get(authority).copied().unwrap_or_default()
+    }
+
+    fn begin(&self, authority: &str) {
+        let mut all = self.0.borrow_mut();
+        if all.len() >= AUTHORITIES_MAX {
+            all.retain(|_, connecting| connecting.under_way > 0);
+        }
+        let connecting = all.entry(authority.to_owned()).or_default();
+        connecting.begun += 1;
+        connecting.under_way += 1;
+    }
+
+    fn end(&self, authority: &str) {
+        if let Some(connecting) = self.0.borrow_mut().get_mut(authority) {
+            connecting.under_way -= 1;
+        }
+    }
+}
+
+/// Ends the count also where the connect is given up.
+struct UnderWay(Connects, String);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.end(&self.1);
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct GuardedConnector {
+    policy: Arc<Policy>,
+    connects: Connects,
+}
+
+impl GuardedConnector {
+    pub(crate) fn new(policy: Arc<Policy>, connects: Connects) -> Self {
+        Self { policy, connects }
+    }
+}
+
+impl Service<ConnectInfo<Uri>> for GuardedConnector {
+    type Response = Connection<Uri, TcpStream>;
+    type Error = ConnectError;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
+        let policy = self.policy.clone();
+        let uri = info.request().clone();
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        self.connects.begin(&authority);
+        let under_way = UnderWay(self.connects.clone(), authority);
+        Box::pin(async move {
+            let _under_way = under_way;
+            let stream = connect(&policy, &uri).await?;
+            Ok(Connection::new(uri, stream))
+        })
+    }
+}
+
+async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> {
+    let is_https = uri.scheme_str() == Some("https");
+    let mut failure = None;
+    for address in allowed(policy, resolve(uri, is_https).await?, is_https)? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // What the kernel connected to is what counts.
+                let peer = stream.peer_addr().map_err(ConnectError::Io)?;
+                policy.check_address(peer, is_https).map_err(blocked)?;
+                stream.set_nodelay(true).map_err(ConnectError::Io)?;
+                return Ok(stream);
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.map_or(ConnectError::NoRecords, ConnectError::Io))
+}
+
+async fn resolve(uri: &Uri, is_https: bool) -> Result<Vec<SocketAddr>, ConnectError> {
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let found = tokio::net::lookup_host((host, port)).await;
+    let unresolved = |error: io::Error| ConnectError::Resolver(Box::new(Unresolved(error.to_string())));
+    Ok(found.map_err(unresolved)?.collect())
+}
+
+/// The addresses that may be connected to; refused if there are some and none of them may.
+fn allowed(policy: &Policy, found: Vec<SocketAddr>, is_https: bool) -> Result<Vec<SocketAddr>, ConnectError> {
+    let mut refusal = None;
+    let mut allowed = Vec::new();
+    for address in found {
+        match policy.check_address(address, is_https) {
+            Ok(()) if allowed.len() < ADDRESSES_MAX => allowed.push(address),
+            Ok(()) => {}
+            Err(refused) => refusal = Some(refused),
+        }
+    }
+    match refusal {
+        Some(refusal) if allowed.is_empty() => Err(blocked(refusal)),
+        _ if allowed.is_empty() => Err(ConnectError::NoRecords),
+        _ => Ok(allowed),
+    }
+}
+
+fn blocked(refusal: Refusal) -> ConnectError {
+    ConnectError::Resolver(Box::new(Blocked(refusal)))
+}

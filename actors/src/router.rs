@@ -1,0 +1,133 @@
+//! The router actor: reads the log from its durable cursor, matches, and queues the deliveries.
+//!
+//! **Owns** the cursor. Deliveries and cursor are one write, so a crash repeats nothing and skips nothing; only then
+//! are the delivery actors told. **Capacity**: one batch of [`BATCH`] events at a time. **Messages**: [`Barrier`].
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use loghorn_domain::{EndpointNo, Event, Origin, Seq};
+use loghorn_storage::{Error as StoreError, Matched};
+
+use crate::{
+    delivery::Fresh,
+    shared::Shared,
+    supervisor::{Guard, Missing},
+};
+
+/// Events and bytes that are read at a time.
+const BATCH: usize = 1024;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// How long to wait after the store refused.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Answers once nothing is queued any more for what was not matched when it was sent.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Barrier;
+
+/// No more deliveries are made from now on; what is in the log is routed after the next start.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Halt;
+
+/// See the module.
+pub(crate) struct RouterActor {
+    shared: Arc<Shared>,
+    _guard: Guard,
+}
+
+impl RouterActor {
+    pub(crate) fn new(shared: Arc<Shared>, guard: Guard) -> Self {
+        Self { shared, _guard: guard }
+    }
+}
+
+impl Actor for RouterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // In the actor's context, so that a panic in it ends the actor and is seen.
+        context.spawn(route(self.shared.clone()).into_actor(self));
+    }
+}
+
+impl Handler<Barrier> for RouterActor {
+    type Result = ();
+
+    /// A batch is matched and handed over in one step of this thread, so between steps nothing is half done.
+    fn handle(&mut self, _: Barrier, _: &mut Self::Context) {}
+}
+
+impl Handler<Halt> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Halt, context: &mut Self::Context) {
+        context.stop();
+    }
+}
+
+async fn route(shared: Arc<Shared>) {
+    let mut tail = shared.store.log.tail();
+    let mut cursor = None;
+    let mut told = None;
+    loop {
+        tail.borrow_and_update();
+        match step(&shared, &mut cursor).await {
+            Ok(0) if tail.changed().await.is_err() => return,
+            Ok(0) => {}
+            Ok(_) => {
+                told = None;
+                tokio::task::yield_now().await;
+            }
+            Err(StoreError::Fenced | StoreError::Stopped) => return,
+            Err(error) => {
+                let words = error.to_string();
+                if told.as_ref() != Some(&words) {
+                    tracing::error!(error = words, "routing waits: the store refuses");
+                    told = Some(words);
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Routes one batch; returns how many events it held.
+async fn step(shared: &Shared, cursor: &mut Option<Seq>) -> Result<usize, StoreError> {
+    let after = match *cursor {
+        Some(cursor) => cursor,
+        None => *cursor.insert(shared.store.queue.cursor().await?),
+    };
+    let events = shared.store.log.read(after, BATCH, BATCH_BYTES).await?;
+    let Some(last) = events.last().map(|event| event.seq) else { return Ok(0) };
+    let matcher = shared.subscriptions.matcher();
+    let mut matches = Vec::new();
+    let mut fresh: HashMap<EndpointNo, Vec<Arc<Event>>> = HashMap::new();
+    for event in &events {
+        fail::fail_point!("router::match", |_| Err(StoreError::Stopped));
+        let endpoints = matcher.endpoints(event);
+        for endpoint in &endpoints {
+            fresh.entry(*endpoint).or_default().push(event.clone());
+        }
+        if !endpoints.is_empty() {
+            let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
+            matches.push(Matched { seq: event.seq, received_at: event.head.received_at, endpoints, origin });
+        }
+    }
+    let deliveries = matches.iter().map(|matched| matched.endpoints.len()).sum();
+    // Submitted in the same step as the matching: see `Barrier`.
+    let enqueued = shared.store.queue.enqueue(shared.fence, matches, last);
+    enqueued.await?;
+    fail::fail_point!("router::enqueued", |_| Err(StoreError::Stopped));
+    *cursor = Some(last);
+    shared.metrics.routed(events.len(), deliveries);
+    shared.directory.set_routed(last);
+    for (endpoint, events) in fresh {
+        match shared.directory.actor(endpoint) {
+            Some(actor) => actor.do_send(Fresh(events)),
+            None => shared.changes.missing(Missing(endpoint)),
+        }
+    }
+    Ok(events.len())
+}

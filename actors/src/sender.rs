@@ -1,0 +1,310 @@
+//! One attempt: sign, POST, read the answer, say what it came to.
+//!
+//! No redirects, no decompression, no cookies; one deadline over everything, the body included; at most
+//! [`RESPONSE_BODY_BYTES_MAX`] of the body are read, then the connection is dropped. A connection that the receiver
+//! closed while it was idle is no attempt: that is tried again at once, uncounted, on a fresh one.
+
+use std::{cell::OnceCell, io, rc::Rc, sync::Arc, time::Duration};
+
+use awc::{
+    Client, ClientResponse,
+    error::{ConnectError, SendRequestError},
+    http::{
+        Method, Uri,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use loghorn_domain::{
+    Class, Clock, Outcome, Subscription, Timestamp,
+    delivery::RESPONSE_BODY_BYTES_MAX,
+    egress::Policy,
+    signing::Signer,
+};
+
+use crate::resolver::{Blocked, Connects, GuardedConnector, Unresolved};
+
+/// Most headers of an answer that are kept, and their bytes.
+const RESPONSE_HEADERS_MAX: usize = 64;
+const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
+/// How long an idle connection is kept for the next webhook.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// Where and how one endpoint's webhooks go; made once for each change of its subscription.
+pub(crate) struct Target {
+    uri: Uri,
+    authority: String,
+    signer: Signer,
+    plain_header: Option<HeaderName>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    timeout: Duration,
+}
+
+impl Target {
+    /// The target of `subscription`; in words, why there can be none.
+    pub(crate) fn new(
+        subscription: &Subscription,
+        policy: &Policy,
+        user_agent: &str,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let spec = &subscription.spec;
+        let url = policy.check_url(&spec.url).map_err(|refusal| format!("{}; {}", refusal.detail, refusal.remedy))?;
+        let uri: Uri = url.as_str().parse().map_err(|error| format!("the URL cannot be used: {error}"))?;
+        if uri.host() != url.host_str() {
+            return Err("the URL's host is read in two ways".into());
+        }
+        let header = |name: &str| name.parse::<HeaderName>().map_err(|error| format!("header {name}: {error}"));
+        let mut headers = vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (header::USER_AGENT, value(user_agent)?),
+        ];
+        for (name, text) in &spec.headers {
+            let name = header(name)?;
+            headers.retain(|(known, _)| *known != name);
+            headers.push((name, value(text)?));
+        }
+        Ok(Self {
+            authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
+            uri,
+            signer: Signer::new(&subscription.secret, None),
+            plain_header: spec.signature_header.as_deref().map(header).transpose()?,
+            headers,
+            timeout: spec.timeout.map_or(timeout, |span| span.0),
+        })
+    }
+}
+
+fn value(text: &str) -> Result<HeaderValue, String> {
+    text.parse().map_err(|error| format!("a header's value cannot be sent: {error}"))
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) outcome: Outcome,
+    pub(crate) started_at: Timestamp,
+    pub(crate) took: Duration,
+    pub(crate) error: Option<String>,
+    pub(crate) signature: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+/// Makes attempts; one for each thread.
+pub(crate) struct Sender {
+    client: Client,
+    connects: Connects,
+    clock: Arc<dyn Clock>,
+}
+
+thread_local! {
+    static SENDER: OnceCell<Rc<Sender>> = const { OnceCell::new() };
+}
+
+impl Sender {
+    /// This thread's sender. A thread belongs to one running system, so the arguments are the same at each call.
+    pub(crate) fn of_this_thread(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>, clock: &Arc<dyn Clock>) -> Rc<Self> {
+        SENDER.with(|cell| cell.get_or_init(|| Rc::new(Self::new(policy.clone(), tls.clone(), clock.clone()))).clone())
+    }
+
+    fn new(policy: Arc<Policy>, tls: Arc<rustls::ClientConfig>, clock: Arc<dyn Clock>) -> Self {
+        let connects = Connects::default();
+        // The deadline of an attempt is one, and ours; the connector's own only bound what is left behind.
+        let longest = Duration::from_secs(120);
+        let connector = awc::Connector::new()
+            .connector(GuardedConnector::new(policy, connects.clone()))
+            .rustls_0_23(tls)
+            .timeout(longest)
+            .handshake_timeout(longest)
+            .conn_keep_alive(KEEP_ALIVE)
+            // Our own windows bound the connections; awc's limit would be shared by all hosts.
+            .limit(0);
+        let builder = Client::builder().connector(connector).disable_redirects().disable_timeout();
+        Self { client: builder.no_default_headers().finish(), connects, clock }
+    }
+
+    /// Makes one attempt.
+    pub(crate) async fn attempt(&self, target: &Target, webhook_id: &str, body: Bytes) -> Report {
+        fail::fail_point!("sender::attempt");
+        let (started_at, began) = (self.clock.now(), self.clock.monotonic());
+        let signature = target.signer.standard(webhook_id, started_at, &body);
+        let mut report = Report {
+            outcome: Outcome::failed(Class::TimeoutResponse),
+            started_at,
+            took: Duration::ZERO,
+            error: None,
+            signature,
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let exchange = self.exchange(target, webhook_id, body, &mut report);
+        if tokio::time::timeout(target.timeout, exchange).await.is_err() {
+            let is_connecting = self.connects.of(&target.authority).under_way > 0 && report.headers.is_empty();
+            let (class, what) = match is_connecting {
+                true => (Class::TimeoutConnect, "no connection"),
+                false => (Class::TimeoutResponse, "no whole answer"),
+            };
+            report.outcome = Outcome::failed(class);
+            report.error = Some(format!("{what} within {} ms", target.timeout.as_millis()));
+        }
+        report.took = self.clock.monotonic().saturating_sub(began);
+        report
+    }
+
+    async fn exchange(&self, target: &Target, webhook_id: &str, body: Bytes, report: &mut Report) {
+        let before = self.connects.of(&target.authority).begun;
+        let mut answer = self.post(target, webhook_id, body.clone(), report).await;
+        if let Err(error) = &answer
+            && is_cut(error)
+            && self.connects.of(&target.authority).begun == before
+        {
+            answer = self.post(target, webhook_id, body, report).await;
+        }
+        match answer {
+            Ok(answer) => self.read(answer, report).await,
+            Err(error) => {
+                let (class, words) = classify(&error);
+                report.outcome = Outcome::failed(class);
+                report.error = Some(words);
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        target: &Target,
+        webhook_id: &str,
+        body: Bytes,
+        report: &Report,
+    ) -> Result<ClientResponse, SendRequestError> {
+        let mut request = self.client.request(Method::POST, target.uri.clone()).no_decompress();
+        let headers = request.headers_mut();
+        for (name, value) in &target.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        let text = |text: &str| HeaderValue::from_str(text).map_err(|error| SendRequestError::Custom(error.into(), Box::new("header")));
+        headers.insert(WEBHOOK_ID, text(webhook_id)?);
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(report.started_at.seconds()));
+        headers.insert(WEBHOOK_SIGNATURE, text(&report.signature)?);
+        if let Some(name) = &target.plain_header {
+            headers.insert(name.clone(), text(&target.signer.plain(&body))?);
+        }
+        request.send_body(body).await.map(|answer| answer.map_body(|_, payload| payload))
+    }
+
+    async fn read(&self, mut answer: ClientResponse, report: &mut Report) {
+        let status = answer.status().as_u16();
+        report.headers = kept_headers(answer.headers());
+        let mut body = Vec::new();
+        let mut cut = None;
+        while let Some(chunk) = answer.next().await {
+            match chunk {
+                Ok(chunk) => {
+                    let room = RESPONSE_BODY_BYTES_MAX - body.len();
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if body.len() == RESPONSE_BODY_BYTES_MAX {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    cut = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        report.body = String::from_utf8_lossy(&body).into_owned();
+        report.outcome = match &cut {
+            Some(_) => Outcome { status_code: Some(status), ..Outcome::failed(Class::Reset) },
+            None => Outcome::answered(status, retry_after(answer.headers(), self.clock.now())),
+        };
+        report.error = cut.map(|error| format!("the answer was cut: {error}"));
+    }
+}
+
+fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut bytes = 0;
+    let shown = headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let fits = |header: &(String, String)| {
+        bytes += header.0.len() + header.1.len();
+        bytes <= RESPONSE_HEADER_BYTES_MAX
+    };
+    shown.take(RESPONSE_HEADERS_MAX).take_while(fits).collect()
+}
+
+/// `Retry-After` as seconds or as an HTTP date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(at.as_millis()).ok()?).since(now))
+}
+
+/// Whether the connection ended before an answer began.
+fn is_cut(error: &SendRequestError) -> bool {
+    match error {
+        SendRequestError::Connect(ConnectError::Disconnected) | SendRequestError::Send(_) => true,
+        SendRequestError::Response(error) => matches!(error, actix_http::error::ParseError::Io(_) | actix_http::error::ParseError::Incomplete),
+        _ => false,
+    }
+}
+
+/// The class of a failed exchange, and what to say of it.
+fn classify(error: &SendRequestError) -> (Class, String) {
+    let words = error.to_string();
+    match error {
+        SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Blocked>() => (Class::Blocked, inner.to_string()),
+        SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Unresolved>() => {
+            (Class::Dns, format!("the name does not resolve: {inner}"))
+        }
+        SendRequestError::Connect(ConnectError::Resolver(_) | ConnectError::NoRecords | ConnectError::Unresolved) => {
+            (Class::Dns, words)
+        }
+        SendRequestError::Connect(ConnectError::Timeout) => (Class::TimeoutConnect, words),
+        SendRequestError::Connect(ConnectError::Disconnected) => {
+            (Class::Reset, "the connection was closed before an answer came".into())
+        }
+        SendRequestError::Connect(ConnectError::Io(inner)) if is_tls(inner) => (Class::Tls, format!("TLS: {inner}")),
+        SendRequestError::Connect(ConnectError::Io(inner)) => (Class::Connect, format!("no connection: {inner}")),
+        SendRequestError::Connect(_) => (Class::Connect, words),
+        SendRequestError::Send(inner) => (Class::Reset, format!("the connection was cut: {inner}")),
+        SendRequestError::Response(actix_http::error::ParseError::Io(inner)) => {
+            (Class::Reset, format!("the connection was cut: {inner}"))
+        }
+        SendRequestError::Response(actix_http::error::ParseError::Incomplete) => {
+            (Class::Reset, "the connection was closed before an answer came".into())
+        }
+        SendRequestError::Response(inner) => (Class::Protocol, format!("the answer is no HTTP: {inner}")),
+        SendRequestError::Timeout => (Class::TimeoutResponse, words),
+        SendRequestError::Url(_) | SendRequestError::Http(_) => (Class::Blocked, words),
+        _ => (Class::Protocol, words),
+    }
+}
+
+fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+        || matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+/// The TLS settings of all deliveries: TLS 1.2 and 1.3, the platform's roots or else Mozilla's, HTTP/1.1.
+pub(crate) fn tls_config() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}

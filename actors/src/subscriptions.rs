@@ -1,0 +1,255 @@
+//! The subscriptions: kept in the catalogue, held in memory, compiled into the snapshot that the router matches with.
+//!
+//! A change is written first and seen after: whoever was told "created" finds the next event matched. Changes go one
+//! at a time; reading never waits.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use loghorn_domain::{
+    Clock, EndpointNo, Problem, Subscription, SubscriptionId,
+    egress,
+    filter::Filter,
+    matcher::{Compiled, Matcher},
+    secret::Secret,
+    subscription::Spec,
+};
+use loghorn_storage::{Error as StoreError, Record, Revision, Store};
+use parking_lot::RwLock;
+use tokio::sync::Mutex;
+
+use crate::{Random, changes::Changes};
+
+const PREFIX: &str = "subscription/";
+
+/// Why a subscription was not changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such subscription.
+    #[error("there is no such subscription")]
+    NotFound,
+    /// It was changed since the caller read it.
+    #[error("the subscription is at version {version} now")]
+    Stale {
+        /// Its version now.
+        version: u32,
+    },
+    /// What was written is not acceptable.
+    #[error("the subscription is not acceptable")]
+    Invalid(Vec<Problem>),
+    /// The catalogue could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct Known {
+    compiled: Arc<Compiled>,
+    revision: Revision,
+}
+
+/// All subscriptions.
+pub struct Subscriptions {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    egress: Arc<egress::Policy>,
+    known: RwLock<BTreeMap<EndpointNo, Known>>,
+    matcher: ArcSwap<Matcher>,
+    one_at_a_time: Mutex<()>,
+    changes: Changes,
+}
+
+impl Subscriptions {
+    /// Loads them from the catalogue. A record that cannot be read stops the start: guessing would skip deliveries.
+    pub(crate) async fn load(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        egress: Arc<egress::Policy>,
+        changes: Changes,
+    ) -> Result<Self, StoreError> {
+        let mut known = BTreeMap::new();
+        for Record { key, revision, value } in store.catalog.list(PREFIX.into()).await? {
+            let damaged = |why: String| StoreError::Damaged(format!("{key}: {why}").into());
+            let subscription: Subscription = serde_json::from_slice(&value).map_err(|e| damaged(e.to_string()))?;
+            let compiled = compile(subscription).map_err(|problem| damaged(problem.detail))?;
+            known.insert(compiled.subscription.endpoint, Known { compiled, revision });
+        }
+        let matcher = ArcSwap::from_pointee(Matcher::default());
+        let one_at_a_time = Mutex::new(());
+        let loaded =
+            Self { store, clock, random, egress, known: RwLock::new(known), matcher, one_at_a_time, changes };
+        loaded.swap_matcher();
+        Ok(loaded)
+    }
+
+    /// The snapshot to match with.
+    pub fn matcher(&self) -> Arc<Matcher> {
+        self.matcher.load_full()
+    }
+
+    /// All of them, oldest first; deleted ones are not among them.
+    pub fn list(&self) -> Vec<Arc<Subscription>> {
+        let mut all: Vec<_> = self.matcher().subscriptions().map(|compiled| compiled.subscription.clone()).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
+    /// The subscription with this id.
+    pub fn get(&self, id: &SubscriptionId) -> Option<Arc<Subscription>> {
+        let found = self.by_endpoint(id.endpoint()?)?;
+        (found.id == *id && found.deleted_at.is_none()).then_some(found)
+    }
+
+    /// The subscription of this endpoint, also a deleted one whose queue is still being emptied.
+    pub fn by_endpoint(&self, endpoint: EndpointNo) -> Option<Arc<Subscription>> {
+        self.known.read().get(&endpoint).map(|known| known.compiled.subscription.clone())
+    }
+
+    /// Endpoints of deleted subscriptions.
+    pub(crate) fn deleted(&self) -> Vec<EndpointNo> {
+        let known = self.known.read();
+        let deleted = known.values().map(|known| &known.compiled.subscription).filter(|s| s.deleted_at.is_some());
+        deleted.map(|subscription| subscription.endpoint).collect()
+    }
+
+    /// Makes one. It takes the events after the newest one now. `secret`: the user's own, else one is generated.
+    pub async fn create(&self, spec: Spec, secret: Option<Secret>) -> Result<Arc<Subscription>, ChangeError> {
+        let spec = self.with_checked_url(spec)?;
+        let _changing = self.one_at_a_time.lock().await;
+        let now = self.clock.now();
+        let endpoint = self.unused_endpoint();
+        let subscription = Subscription {
+            id: SubscriptionId::new(now, endpoint),
+            endpoint,
+            spec,
+            secret: secret.unwrap_or_else(|| self.generated_secret()),
+            paused: false,
+            disabled_reason: None,
+            since: self.store.log.bounds().last,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        };
+        self.write(None, subscription).await
+    }
+
+    /// Replaces what a person wrote. Enabling it again forgets why it was disabled; events that came while it was
+    /// disabled are not made up for.
+    pub async fn update(
+        &self,
+        id: &SubscriptionId,
+        version: Option<u32>,
+        spec: Spec,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        let spec = self.with_checked_url(spec)?;
+        let newest = self.store.log.bounds().last;
+        self.change(id, version, |subscription| {
+            if spec.enabled && !subscription.is_active() {
+                subscription.disabled_reason = None;
+                subscription.since = newest;
+            }
+            subscription.spec = spec;
+        })
+        .await
+    }
+
+    /// Pauses or resumes it.
+    pub async fn set_paused(&self, id: &SubscriptionId, is_paused: bool) -> Result<Arc<Subscription>, ChangeError> {
+        self.change(id, None, |subscription| subscription.paused = is_paused).await
+    }
+
+    /// Loghorn itself disables it, with this reason.
+    pub(crate) async fn disable(&self, endpoint: EndpointNo, reason: &str) -> Result<(), ChangeError> {
+        let id = self.by_endpoint(endpoint).ok_or(ChangeError::NotFound)?.id.clone();
+        self.change(&id, None, |subscription| subscription.disabled_reason = Some(reason.to_owned())).await.map(drop)
+    }
+
+    /// Deletes it: nothing is matched or sent from now on, and what waits is cancelled.
+    pub async fn delete(&self, id: &SubscriptionId, version: Option<u32>) -> Result<(), ChangeError> {
+        let now = self.clock.now();
+        let deleted = self.change(id, version, |subscription| subscription.deleted_at = Some(now)).await?;
+        self.changes.deleted(deleted.endpoint).await;
+        Ok(())
+    }
+
+    async fn change(
+        &self,
+        id: &SubscriptionId,
+        version: Option<u32>,
+        change: impl FnOnce(&mut Subscription),
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        let _changing = self.one_at_a_time.lock().await;
+        let current = self.get(id).ok_or(ChangeError::NotFound)?;
+        if version.is_some_and(|version| version != current.version) {
+            return Err(ChangeError::Stale { version: current.version });
+        }
+        let mut changed = Subscription::clone(&current);
+        change(&mut changed);
+        if changed == *current {
+            return Ok(current);
+        }
+        changed.version += 1;
+        changed.updated_at = self.clock.now();
+        let revision = self.known.read().get(&changed.endpoint).map(|known| known.revision);
+        self.write(revision, changed).await
+    }
+
+    async fn write(
+        &self,
+        expected: Option<Revision>,
+        subscription: Subscription,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        let endpoint = subscription.endpoint;
+        let unreadable = |error: serde_json::Error| StoreError::Damaged(error.to_string().into());
+        let value = serde_json::to_vec(&subscription).map_err(unreadable)?;
+        let compiled = compile(subscription).map_err(|problem| ChangeError::Invalid(vec![problem]))?;
+        let key = format!("{PREFIX}{endpoint}");
+        let revision = self.store.catalog.put_if(key, expected, value.into()).await?;
+        let subscription = compiled.subscription.clone();
+        self.known.write().insert(endpoint, Known { compiled, revision });
+        self.swap_matcher();
+        self.changes.changed(endpoint);
+        Ok(subscription)
+    }
+
+    fn swap_matcher(&self) {
+        let known = self.known.read();
+        let alive = known.values().filter(|known| known.compiled.subscription.deleted_at.is_none());
+        self.matcher.store(Arc::new(Matcher::new(alive.map(|known| known.compiled.clone()))));
+    }
+
+    fn with_checked_url(&self, mut spec: Spec) -> Result<Spec, ChangeError> {
+        let refused = |refusal: egress::Refusal| {
+            let detail = format!("{}; {}", refusal.detail, refusal.remedy);
+            ChangeError::Invalid(vec![Problem::new("/url", detail)])
+        };
+        spec.url = self.egress.check_url(&spec.url).map_err(refused)?.into();
+        Ok(spec)
+    }
+
+    fn generated_secret(&self) -> Secret {
+        let mut bytes = [0; 32];
+        self.random.fill(&mut bytes);
+        Secret::generated(bytes)
+    }
+
+    /// A number that no subscription ever had: deliveries of a deleted one keep theirs.
+    fn unused_endpoint(&self) -> EndpointNo {
+        let (known, ledger) = (self.known.read(), self.store.queue.counters());
+        loop {
+            let mut bytes = [0; 4];
+            self.random.fill(&mut bytes);
+            let endpoint = EndpointNo(u32::from_be_bytes(bytes));
+            if !known.contains_key(&endpoint) && !ledger.contains_key(&endpoint) {
+                return endpoint;
+            }
+        }
+    }
+}
+
+fn compile(subscription: Subscription) -> Result<Arc<Compiled>, Problem> {
+    let filter = Filter::compile(subscription.spec.filters.clone())?;
+    Ok(Arc::new(Compiled { subscription: Arc::new(subscription), filter }))
+}

@@ -1,0 +1,359 @@
+//! Everything together: started from a store, asked by the web, drained at the end.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use actix::Actor;
+use loghorn_domain::{
+    Clock, Draft, EndpointNo, EventType, Level, Seq, SubscriptionId, Timestamp, breaker::Circuit, event::Limits,
+    subscription::State,
+};
+use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
+
+use crate::{
+    AppendError, Directory, Ingest, Metrics, Options, Random, Subscriptions,
+    changes::Changes,
+    gate::Gate,
+    router::RouterActor,
+    sender,
+    shared::Shared,
+    slot::Slot,
+    supervisor::{Arbiters, DrainAll, Replayed, SupervisorActor},
+};
+
+/// A running system. Cheap to clone.
+#[derive(Clone)]
+pub struct System {
+    shared: Arc<Shared>,
+    ingest: Ingest,
+    router: Slot<RouterActor>,
+    recovered: Recovered,
+    is_draining: Arc<AtomicBool>,
+}
+
+/// What was found at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Subscriptions.
+    pub subscriptions: usize,
+    /// Deliveries waiting for their first attempt.
+    pub queued: u64,
+    /// Deliveries waiting for another attempt.
+    pub retrying: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Events in the log that are still to be routed.
+    pub unrouted: u64,
+}
+
+/// Counts of deliveries. `total` is the sum of the others, at every moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeliveryStats {
+    /// Ever made.
+    pub total: u64,
+    /// Ended with a 2xx.
+    pub delivered: u64,
+    /// Dead letters, those that retention removed included.
+    pub failed: u64,
+    /// Waiting for their first attempt.
+    pub queued: u64,
+    /// Under way.
+    pub attempting: u64,
+    /// Waiting for another attempt.
+    pub retrying: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+}
+
+impl DeliveryStats {
+    /// What is under way is still in the queue as far as the store knows, and may just have left it: it is taken out
+    /// of what waits, never counted twice.
+    fn new(counters: &Counters, (first_attempts, retries): (u64, u64)) -> Self {
+        let retrying_stored = counters.retrying.min(counters.waiting);
+        let queued_stored = counters.waiting - retrying_stored;
+        let (first_attempts, retries) = (first_attempts.min(queued_stored), retries.min(retrying_stored));
+        Self {
+            total: counters.matched,
+            delivered: counters.delivered,
+            failed: counters.dead + counters.expired,
+            queued: queued_stored - first_attempts,
+            attempting: first_attempts + retries,
+            retrying: retrying_stored - retries,
+            cancelled: counters.cancelled,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.total += other.total;
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.queued += other.queued;
+        self.attempting += other.attempting;
+        self.retrying += other.retrying;
+        self.cancelled += other.cancelled;
+    }
+}
+
+/// How the system is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether every component is ready.
+    pub is_healthy: bool,
+    /// Whether requests can be served at all.
+    pub is_ready: bool,
+    /// Its parts.
+    pub components: Vec<Component>,
+}
+
+/// One part of the system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// Its name: `subscription_manager`, `delivery_engine`, `event_listener` or `store`.
+    pub name: &'static str,
+    /// `ready`, `degraded` or `down`.
+    pub state: &'static str,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+}
+
+/// Why nothing was queued again.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReplayError {
+    /// The subscription is gone, so nothing can be sent to it.
+    #[error("the subscription is gone")]
+    SubscriptionGone,
+    /// The store could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why no test event was sent.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TestError {
+    /// There is no such subscription.
+    #[error("there is no such subscription")]
+    NotFound,
+    /// It takes no events now.
+    #[error("the subscription is disabled")]
+    Disabled,
+    /// The event could not be appended.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+impl System {
+    /// Starts everything on threads of its own. Must be called within a running actix system.
+    pub async fn start(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let fence = store.queue.fence().await?;
+        let egress = Arc::new(options.egress.clone());
+        let changes = Changes::default();
+        let subscriptions =
+            Subscriptions::load(store.clone(), clock.clone(), random.clone(), egress.clone(), changes.clone()).await?;
+        let tls = sender::tls_config().map_err(|error| StoreError::Damaged(error.to_string().into()))?;
+        let metrics = Arc::new(Metrics::default());
+        let directory = Arc::new(Directory::default());
+        directory.set_routed(store.queue.cursor().await?);
+        let shared = Arc::new(Shared {
+            fence,
+            egress,
+            tls,
+            subscriptions: Arc::new(subscriptions),
+            directory,
+            metrics: metrics.clone(),
+            changes: changes.clone(),
+            epoch: (clock.now(), clock.monotonic()),
+            store,
+            clock: clock.clone(),
+            random,
+            options,
+        });
+        let recovered = recovered(&shared);
+        let arbiters = Arbiters::new(shared.options.delivery.threads);
+        let gate = Gate::new(shared.options.ingest_queue_bytes);
+        let is_draining = Arc::new(AtomicBool::new(false));
+        let ingest_slot = Slot::new(arbiters.start_ingest(&shared));
+        let router = Slot::new(arbiters.start_router(&shared));
+        let supervisor = SupervisorActor::new(shared.clone(), arbiters, ingest_slot.clone(), router.clone(), is_draining.clone());
+        changes.connect(supervisor.start());
+        let ingest = Ingest::new(gate, ingest_slot, metrics, clock, is_draining.clone());
+        Ok(Self { shared, ingest, router, recovered, is_draining })
+    }
+
+    /// The way in.
+    pub fn ingest(&self) -> &Ingest {
+        &self.ingest
+    }
+
+    /// The subscriptions.
+    pub fn subscriptions(&self) -> &Subscriptions {
+        &self.shared.subscriptions
+    }
+
+    /// What each endpoint is doing now.
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.shared.clock
+    }
+
+    /// Limits of one event.
+    pub fn limits(&self) -> Limits {
+        self.shared.options.limits
+    }
+
+    /// When it was started.
+    pub fn started_at(&self) -> Timestamp {
+        self.shared.epoch.0
+    }
+
+    /// What was found at the start.
+    pub fn recovered(&self) -> Recovered {
+        self.recovered
+    }
+
+    /// The last event that the router has passed.
+    pub fn routed_seq(&self) -> Seq {
+        self.shared.directory.routed()
+    }
+
+    /// Counts of one endpoint's deliveries, or of all.
+    pub fn delivery_stats(&self, endpoint: Option<EndpointNo>) -> DeliveryStats {
+        let counters: BTreeMap<EndpointNo, Counters> = self.shared.store.queue.counters();
+        let mut sum = DeliveryStats::default();
+        for (no, counters) in &counters {
+            if endpoint.is_none_or(|endpoint| endpoint == *no) {
+                sum.add(&DeliveryStats::new(counters, self.shared.directory.live(*no).attempting()));
+            }
+        }
+        sum
+    }
+
+    /// Sends a synthetic, marked event to one subscription, through the real path.
+    pub async fn send_test(&self, id: &SubscriptionId) -> Result<Appended, TestError> {
+        let subscription = self.subscriptions().get(id).ok_or(TestError::NotFound)?;
+        if subscription.state() == State::Disabled {
+            return Err(TestError::Disabled);
+        }
+        let event_type: EventType = "loghorn.test".parse().map_err(|_| TestError::NotFound)?;
+        let draft = Draft {
+            id: None,
+            event_type,
+            level: Level::Info,
+            source: "loghorn".into(),
+            message: format!("Test event for the subscription {:?}", subscription.spec.name),
+            metadata: serde_json::value::to_raw_value(&serde_json::json!({"test": true, "subscription_id": id}))
+                .unwrap_or_default(),
+            timestamp: None,
+        };
+        let sealed = draft.seal(self.clock().now(), Limits::default());
+        let mut event = sealed.map_err(|_| TestError::NotFound)?;
+        event.head.only = Some(subscription.endpoint);
+        let reservation = self.ingest.reserve(event.tail.len())?;
+        let mut appended = self.ingest.append(reservation, vec![event]).await?;
+        appended.pop().ok_or(TestError::Append(AppendError::Interrupted))
+    }
+
+    /// Queues dead letters again for a new round of attempts; returns those that were dead letters.
+    pub async fn replay(&self, deliveries: Vec<(EndpointNo, Seq)>) -> Result<Vec<(EndpointNo, Seq)>, ReplayError> {
+        let is_known = |endpoint: EndpointNo| self.subscriptions().matcher().get(endpoint).is_some();
+        if deliveries.iter().any(|(endpoint, _)| !is_known(*endpoint)) {
+            return Err(ReplayError::SubscriptionGone);
+        }
+        let shared = &self.shared;
+        let replayed = shared.store.queue.replay(shared.fence, deliveries, shared.clock.now()).await?;
+        if let Some(supervisor) = shared.changes.supervisor() {
+            supervisor.do_send(Replayed(replayed.clone()));
+        }
+        Ok(replayed)
+    }
+
+    /// How the system is.
+    pub fn health(&self) -> Health {
+        let read_only = self.shared.store.reads.read_only();
+        let (store, ready) = match &read_only {
+            Some(reason) => (component("store", "down", Some(reason.to_string())), false),
+            None => (component("store", "ready", None), true),
+        };
+        let draining = self.is_draining.load(Relaxed).then(|| "shutting down".to_owned());
+        let is_dead = !self.router.get().connected();
+        let router = draining.clone().or_else(|| is_dead.then(|| "the router is being restarted".to_owned()));
+        let quarantined = self.shared.directory.quarantined();
+        let delivery = draining.clone().or_else(|| {
+            let n = quarantined.len();
+            (n > 0).then(|| format!("{n} endpoint(s) quarantined: their actors failed again and again"))
+        });
+        let degraded = |name, reason: Option<String>| {
+            component(name, if reason.is_some() { "degraded" } else { "ready" }, reason)
+        };
+        let subscriptions = component("subscription_manager", "ready", None);
+        let components =
+            vec![subscriptions, degraded("delivery_engine", delivery), degraded("event_listener", router), store];
+        let is_healthy = components.iter().all(|component| component.state == "ready");
+        Health { is_healthy, is_ready: ready && draining.is_none(), components }
+    }
+
+    /// How many circuits are not closed.
+    pub fn circuits_open(&self) -> usize {
+        let all = self.subscriptions().list();
+        let circuit = |endpoint| self.shared.directory.live(endpoint).circuit().0;
+        all.iter().filter(|subscription| circuit(subscription.endpoint) != Circuit::Closed).count()
+    }
+
+    /// Deliveries under way now.
+    pub fn attempting(&self) -> u64 {
+        let all = self.subscriptions().list();
+        let attempting = |endpoint| self.shared.directory.live(endpoint).attempting();
+        all.iter().map(|subscription| attempting(subscription.endpoint)).map(|(first, again)| first + again).sum()
+    }
+
+    /// Begins nothing new and waits for what is under way to end and to be recorded, at most so long; whether it did.
+    /// What is cut off is attempted again after the next start, with the same id.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        self.is_draining.store(true, Relaxed);
+        let Some(supervisor) = self.shared.changes.supervisor() else { return true };
+        matches!(tokio::time::timeout(deadline, supervisor.send(DrainAll)).await, Ok(Ok(())))
+    }
+}
+
+fn component(name: &'static str, state: &'static str, reason: Option<String>) -> Component {
+    Component { name, state, reason }
+}
+
+fn recovered(shared: &Shared) -> Recovered {
+    let bounds = shared.store.log.bounds();
+    let mut recovered = Recovered {
+        subscriptions: shared.subscriptions.list().len(),
+        unrouted: bounds.last.0.saturating_sub(shared.directory.routed().0),
+        ..Recovered::default()
+    };
+    for counters in shared.store.queue.counters().values() {
+        recovered.queued += counters.waiting - counters.retrying.min(counters.waiting);
+        recovered.retrying += counters.retrying;
+        recovered.dead += counters.dead;
+    }
+    recovered
+}

@@ -1,0 +1,131 @@
+//! The actors together over the memory engine, with a real receiver on a socket.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use loghorn_actors::{Options, Random, Retention, System};
+use loghorn_domain::{Clock, Draft, Timestamp, egress, event::Limits, retry::Dice, subscription::Spec};
+use loghorn_storage::memory;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000).plus(self.0.elapsed())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+struct Counting(AtomicU64);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed) as u8);
+    }
+
+    fn dice(&self) -> Box<dyn Dice> {
+        struct Middle;
+        impl Dice for Middle {
+            fn unit(&mut self) -> f64 {
+                0.5
+            }
+        }
+        Box::new(Middle)
+    }
+}
+
+async fn system() -> System {
+    let store = memory::open(7, Duration::from_secs(3600));
+    let options = Options {
+        ingest_queue_bytes: 1 << 20,
+        limits: Limits::default(),
+        delivery: Default::default(),
+        egress: egress::Policy { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..Default::default() },
+        retention: Retention::default(),
+        user_agent: "test".into(),
+    };
+    let random = Arc::new(Counting(AtomicU64::new(1)));
+    System::start(store, Arc::new(TestClock(Instant::now())), random, options).await.unwrap()
+}
+
+/// Answers each request with 200; how many came.
+async fn receiver() -> (String, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    actix_rt::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counter = counter.clone();
+            actix_rt::spawn(async move {
+                let mut buffer = vec![0; 65536];
+                while stream.read(&mut buffer).await.is_ok_and(|n| n > 0) {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                }
+            });
+        }
+    });
+    (url, count)
+}
+
+async fn append(system: &System, n: usize) {
+    let events = (0..n).map(|n| {
+        let draft = Draft::from_json(format!(r#"{{"level":"ERROR","message":"{n}"}}"#).as_bytes()).unwrap();
+        draft.seal(system.clock().now(), system.limits()).unwrap()
+    });
+    let reservation = system.ingest().reserve(1000).unwrap();
+    assert_eq!(system.ingest().append(reservation, events.collect()).await.unwrap().len(), n);
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn spec(url: &str) -> Spec {
+    Spec::from_json(serde_json::json!({"name": "n", "url": url, "events": ["log.error"]})).unwrap()
+}
+
+#[actix_rt::test]
+async fn events_become_webhooks_and_the_counts_balance() {
+    let system = system().await;
+    let (url, count) = receiver().await;
+    append(&system, 3).await;
+    let made = system.subscriptions().create(spec(&url), None).await.unwrap();
+    append(&system, 500).await;
+    until(|| system.delivery_stats(None).delivered == 500).await;
+    assert_eq!(count.load(Ordering::Relaxed), 500, "what came before the subscription is not for it");
+    assert_eq!(system.delivery_stats(Some(made.endpoint)).total, 500);
+    assert!(system.health().is_healthy);
+    assert!(system.drain(Duration::from_secs(5)).await);
+    assert!(system.ingest().reserve(1).is_err(), "a drained system takes nothing");
+}
+
+#[actix_rt::test]
+async fn a_deleted_subscription_gets_nothing_more() {
+    let system = system().await;
+    let (url, count) = receiver().await;
+    let made = system.subscriptions().create(spec(&url), None).await.unwrap();
+    system.subscriptions().set_paused(&made.id, true).await.unwrap();
+    append(&system, 5).await;
+    until(|| system.delivery_stats(None).queued == 5).await;
+    system.subscriptions().delete(&made.id, None).await.unwrap();
+    until(|| system.delivery_stats(None).cancelled == 5).await;
+    append(&system, 5).await;
+    until(|| system.routed_seq().0 == 10).await;
+    assert_eq!((count.load(Ordering::Relaxed), system.delivery_stats(None).total), (0, 5));
+}

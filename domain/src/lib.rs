@@ -1,0 +1,46 @@
+//! Loghorn's pure core: what an event, a subscription and a delivery are, and what becomes of them.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number: the time and the dice are arguments. That is what
+//! lets the delivery machine be tested by thousands of seeded lives in virtual time.
+
+pub mod breaker;
+pub mod delivery;
+pub mod egress;
+pub mod event;
+mod event_json;
+pub mod event_type;
+pub mod filter;
+pub mod id;
+pub mod level;
+pub mod machine;
+pub mod matcher;
+pub mod retry;
+pub mod secret;
+pub mod signing;
+pub mod subscription;
+pub mod time;
+pub mod window;
+
+pub use delivery::{Class, Origin, Outcome, Verdict};
+pub use event::{Draft, Event, NewEvent};
+pub use event_type::{EventType, Pattern};
+pub use id::{DeliveryId, EndpointNo, EventId, Seq, SubscriptionId};
+pub use level::Level;
+pub use subscription::Subscription;
+pub use time::{Clock, Span, Timestamp};
+
+/// One thing that is wrong with something a person wrote: where, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Problem {
+    /// JSON pointer (RFC 6901) to the offending member; empty for the whole document.
+    pub pointer: String,
+    /// What is wrong and what was expected, in words for a person.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem at `pointer`.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}

@@ -1,0 +1,400 @@
+//! Seeded lives in virtual time: a queue, a receiver with moods, a router, a store that answers late, and crashes,
+//! all driven by one seed. One seed replays one life.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    time::Duration,
+};
+
+use super::*;
+use crate::{Class, delivery::Origin};
+
+/// xorshift64*: enough chance for a test.
+#[derive(Clone)]
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+impl Dice for Chance {
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Route,
+    Deliver(Input),
+    Crash,
+    Pause(bool),
+    Mood(Mood),
+    Replay,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Mood {
+    Well,
+    Failing,
+    Mixed,
+    Refusing,
+    Throttling,
+}
+
+impl Mood {
+    fn answer(self, chance: &mut Chance) -> Outcome {
+        match self {
+            Self::Well => Outcome::answered(200, None),
+            Self::Failing => match chance.below(4) {
+                0 => Outcome::failed(Class::TimeoutResponse),
+                1 => Outcome::failed(Class::Reset),
+                2 => Outcome::failed(Class::Connect),
+                _ => Outcome::answered(503, None),
+            },
+            Self::Mixed if chance.one_in(3) => Outcome::answered(500, None),
+            Self::Mixed => Outcome::answered(204, None),
+            Self::Refusing => Outcome::answered(404, None),
+            Self::Throttling => Outcome::answered(429, Some(Duration::from_secs(chance.below(100)))),
+        }
+    }
+}
+
+struct World {
+    now: Timestamp,
+    chance: Chance,
+    dice: Chance,
+    settings: Settings,
+    machine: Machine,
+    life: u32,
+    queue: BTreeMap<Seq, Entry>,
+    /// Every seq ever queued, with how it ended.
+    ended: BTreeMap<Seq, Option<Verdict>>,
+    dead: BTreeSet<Seq>,
+    in_flight: BTreeSet<Seq>,
+    mood: Mood,
+    routed: u64,
+    /// By time, then order of planning.
+    plans: BinaryHeap<std::cmp::Reverse<(Timestamp, u64, u32)>>,
+    planned: BTreeMap<u64, Happening>,
+    order: u64,
+    effects_at_this_instant: (Timestamp, usize),
+    attempts_in_round: BTreeMap<Seq, u16>,
+}
+
+const FOREVER: u32 = u32::MAX;
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let settings = Settings {
+            retry: retry::Policy::default(),
+            breaker: breaker::Settings::default(),
+            in_flight_max: 1 + chance.below(20) as u16,
+            is_paused: false,
+        };
+        let mut world = Self {
+            now: Timestamp::from_millis(1_700_000_000_000),
+            dice: Chance(seed | 1),
+            settings,
+            machine: Machine::new(settings),
+            life: 0,
+            queue: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            mood: Mood::Well,
+            routed: 0,
+            plans: BinaryHeap::new(),
+            planned: BTreeMap::new(),
+            order: 0,
+            effects_at_this_instant: (Timestamp::default(), 0),
+            attempts_in_round: BTreeMap::new(),
+            chance,
+        };
+        for _ in 0..world.chance.below(60) {
+            world.plan_within(600_000, Happening::Route);
+        }
+        for _ in 0..world.chance.below(4) {
+            world.plan_within(900_000, Happening::Crash);
+            world.plan_within(900_000, Happening::Replay);
+            let at = world.chance.below(600_000);
+            world.plan(at, FOREVER, Happening::Pause(true));
+            let after = world.chance.below(100_000);
+            world.plan(at + after, FOREVER, Happening::Pause(false));
+        }
+        for _ in 0..world.chance.below(8) {
+            let moods = [Mood::Well, Mood::Failing, Mood::Mixed, Mood::Refusing, Mood::Throttling];
+            let mood = moods[world.chance.below(5) as usize];
+            world.plan_within(1_200_000, Happening::Mood(mood));
+        }
+        world.plan(1_300_000, FOREVER, Happening::Mood(Mood::Well));
+        world
+    }
+
+    fn plan_within(&mut self, millis: u64, happening: Happening) {
+        let delay = self.chance.below(millis);
+        self.plan(delay, FOREVER, happening);
+    }
+
+    /// `life`: it only happens in this life of the machine.
+    fn plan(&mut self, delay_ms: u64, life: u32, happening: Happening) {
+        self.order += 1;
+        let at = self.now.plus(Duration::from_millis(delay_ms));
+        self.plans.push(std::cmp::Reverse((at, self.order, life)));
+        self.planned.insert(self.order, happening);
+    }
+
+    /// Until nothing is planned and the machine asks for nothing.
+    fn run(mut self) -> Self {
+        self.tell(Input::Tick);
+        for _ in 0..200_000 {
+            let next = self.plans.peek().map(|plan| plan.0.0);
+            let wake = self.machine.wake_at();
+            let Some(at) = [next, wake].into_iter().flatten().min() else { return self };
+            self.now = self.now.max(at);
+            if next.is_some_and(|next| next <= at) {
+                let Some(std::cmp::Reverse((_, order, life))) = self.plans.pop() else { continue };
+                let happening = self.planned.remove(&order).unwrap();
+                if life == FOREVER || life == self.life {
+                    self.happen(happening);
+                }
+            } else {
+                self.tell(Input::Tick);
+            }
+        }
+        panic!("the life does not end");
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Deliver(input) => {
+                if let Input::Finished { seq, .. } | Input::Returned(seq) = &input {
+                    self.in_flight.remove(seq);
+                }
+                self.tell(input);
+            }
+            Happening::Mood(mood) => self.mood = mood,
+            Happening::Pause(is_paused) => {
+                self.settings.is_paused = is_paused;
+                let settings = self.settings;
+                self.tell(Input::Configured { settings, is_new_target: false });
+            }
+            Happening::Route => self.route(),
+            Happening::Replay => self.replay(),
+            Happening::Crash => {
+                self.life += 1;
+                self.in_flight.clear();
+                self.machine = Machine::new(self.settings);
+                self.tell(Input::Tick);
+            }
+        }
+    }
+
+    fn route(&mut self) {
+        let n = 1 + if self.chance.one_in(5) { self.chance.below(400) } else { self.chance.below(5) };
+        let mut entries = Vec::new();
+        for _ in 0..n {
+            self.routed += 1 + self.chance.below(3);
+            let entry = Entry::fresh(Seq(self.routed), self.now, Origin::Live);
+            self.queue.insert(entry.seq, entry);
+            self.ended.insert(entry.seq, None);
+            entries.push(entry);
+        }
+        let delay = self.chance.below(30);
+        let message = if self.chance.one_in(6) { Input::Nudged } else { Input::Fresh(entries) };
+        let life = self.life;
+        self.plan(delay, life, Happening::Deliver(message));
+    }
+
+    fn replay(&mut self) {
+        let Some(seq) = self.dead.pop_first() else { return };
+        let total = self.attempts_in_round.insert(seq, 0).unwrap_or(0);
+        let fresh = Entry::fresh(seq, self.now, Origin::Replay);
+        self.queue.insert(seq, Entry { attempts_total: total, ..fresh });
+        self.ended.insert(seq, None);
+        let life = self.life;
+        self.plan(3, life, Happening::Deliver(Input::Rewound(seq)));
+    }
+
+    fn tell(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        let before = self.machine.breaker.state();
+        self.machine.handle(input, self.now, &mut self.dice, &mut effects);
+        self.count(effects.len() + 1);
+        for effect in effects {
+            self.carry_out(effect, before);
+        }
+        assert!(self.machine.held.len() <= HELD_MAX + FETCH_LARGE);
+        let held = self.machine.ready.len() + self.machine.retries.len() + self.machine.in_flight.len();
+        assert_eq!(held, self.machine.held.len());
+    }
+
+    /// A machine that spins does much at one instant.
+    fn count(&mut self, n: usize) {
+        if self.effects_at_this_instant.0 != self.now {
+            self.effects_at_this_instant = (self.now, 0);
+        }
+        self.effects_at_this_instant.1 += n;
+        assert!(self.effects_at_this_instant.1 < 20_000, "busy at {}", self.now);
+    }
+
+    fn carry_out(&mut self, effect: Effect, before: breaker::State) {
+        let life = self.life;
+        match effect {
+            Effect::Fetch { lease, after, n } => {
+                let found: Vec<Entry> = self.queue.range(after.next()..).map(|(_, entry)| *entry).take(n).collect();
+                let is_end = found.len() < n;
+                let input = if self.chance.one_in(20) {
+                    Input::FetchFailed { lease }
+                } else {
+                    Input::Fetched { lease, entries: found, is_end }
+                };
+                let delay = self.chance.below(20);
+                self.plan(delay, life, Happening::Deliver(input));
+            }
+            Effect::Attempt(entry) => self.attempt(entry, before),
+            Effect::Settle(entry, verdict) => self.settle(entry, verdict),
+            Effect::Disable => panic!("no receiver here says 410"),
+            Effect::Circuit(..) => {}
+        }
+    }
+
+    fn attempt(&mut self, entry: Entry, before: breaker::State) {
+        assert!(!self.settings.is_paused, "attempted while paused");
+        if let breaker::State::Tripped { until } = before {
+            assert!(self.now >= until, "attempted while tripped");
+        }
+        assert!(self.in_flight.insert(entry.seq), "two attempts of one delivery at a time");
+        assert!(self.in_flight.len() <= usize::from(self.settings.in_flight_max.max(2)) + 1);
+        assert_eq!(self.queue.get(&entry.seq), Some(&entry), "attempted what is not (or not so) in the queue");
+        assert!(entry.next_at.is_none_or(|at| at <= self.now), "attempted before its time");
+        let life = self.life;
+        if self.chance.one_in(50) {
+            return self.plan(1, life, Happening::Deliver(Input::Returned(entry.seq)));
+        }
+        let outcome = self.mood.answer(&mut self.chance);
+        let took = if outcome.class == Class::TimeoutResponse { 10_000 } else { 1 + self.chance.below(300) };
+        self.plan(took, life, Happening::Deliver(Input::Finished { seq: entry.seq, outcome }));
+    }
+
+    fn settle(&mut self, entry: Entry, verdict: Verdict) {
+        let attempts = self.attempts_in_round.entry(entry.seq).or_default();
+        *attempts += 1;
+        assert!(*attempts <= self.settings.retry.attempts_max, "more attempts than allowed");
+        assert_eq!(entry.attempts_in_round + 1, *attempts);
+        match verdict {
+            Verdict::Retry { at } => {
+                let delay = self.settings.retry.delay(*attempts).mul_f64(0.79);
+                assert!(at >= self.now.plus(delay), "sooner than the schedule");
+                let again = Entry {
+                    attempts_total: entry.attempts_total + 1,
+                    attempts_in_round: entry.attempts_in_round + 1,
+                    next_at: Some(at),
+                    ..entry
+                };
+                self.queue.insert(entry.seq, again);
+            }
+            Verdict::Delivered | Verdict::Dead(_) => {
+                self.queue.remove(&entry.seq);
+                *self.ended.get_mut(&entry.seq).unwrap() = Some(verdict);
+                if verdict != Verdict::Delivered {
+                    self.dead.insert(entry.seq);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_delivery_of_every_life_ends() {
+    for seed in 1..=3000 {
+        let world = World::new(seed).run();
+        let open: Vec<_> = world.ended.iter().filter(|(_, verdict)| verdict.is_none()).collect();
+        assert!(open.is_empty() && world.queue.is_empty(), "seed {seed}: {} left, first {:?}", open.len(), open.first());
+        assert_eq!(world.machine.wake_at(), None, "seed {seed}: not idle at the end");
+    }
+}
+
+fn settings() -> Settings {
+    Settings { retry: retry::Policy::default(), breaker: breaker::Settings::default(), in_flight_max: 4, is_paused: false }
+}
+
+fn drive(machine: &mut Machine, input: Input, now: i64) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    machine.handle(input, Timestamp::from_millis(now), &mut Chance(7), &mut effects);
+    effects
+}
+
+fn entry(seq: u64) -> Entry {
+    Entry::fresh(Seq(seq), Timestamp::from_millis(0), Origin::Live)
+}
+
+fn idle_machine() -> Machine {
+    let mut machine = Machine::new(settings());
+    drive(&mut machine, Input::Tick, 0);
+    drive(&mut machine, Input::Fetched { lease: 1, entries: vec![], is_end: true }, 0);
+    machine
+}
+
+#[test]
+fn fresh_work_goes_out_without_reading_the_queue() {
+    let mut machine = idle_machine();
+    let effects = drive(&mut machine, Input::Fresh(vec![entry(5)]), 1);
+    assert_eq!(effects, [Effect::Attempt(entry(5))]);
+}
+
+#[test]
+fn a_nudge_between_the_read_and_its_answer_is_not_lost() {
+    let mut machine = idle_machine();
+    assert!(matches!(drive(&mut machine, Input::Nudged, 1)[..], [Effect::Fetch { lease: 2, .. }]));
+    assert_eq!(drive(&mut machine, Input::Nudged, 1), []);
+    let effects = drive(&mut machine, Input::Fetched { lease: 2, entries: vec![], is_end: true }, 2);
+    assert!(matches!(effects[..], [Effect::Fetch { lease: 3, .. }]), "{effects:?}");
+}
+
+#[test]
+fn gone_stops_everything_until_it_is_configured_anew() {
+    let mut machine = idle_machine();
+    drive(&mut machine, Input::Fresh(vec![entry(1)]), 1);
+    let outcome = Outcome::answered(410, None);
+    let effects = drive(&mut machine, Input::Finished { seq: Seq(1), outcome }, 2);
+    assert!(effects.contains(&Effect::Disable));
+    assert_eq!(drive(&mut machine, Input::Fresh(vec![entry(2)]), 3), []);
+    let effects = drive(&mut machine, Input::Configured { settings: settings(), is_new_target: false }, 4);
+    assert!(matches!(effects[..], [Effect::Fetch { .. }]));
+}
+
+#[test]
+fn an_attempt_asked_for_before_a_trip_may_not_begin_after_it() {
+    let mut machine = idle_machine();
+    let fresh: Vec<Entry> = (1..=30).map(entry).collect();
+    drive(&mut machine, Input::Fresh(fresh), 1);
+    assert!(machine.may_attempt(Seq(2)));
+    let mut failed = 0;
+    while machine.breaker.circuit() == Circuit::Closed {
+        failed += 1;
+        let seq = *machine.in_flight.keys().min().unwrap();
+        if machine.in_flight.len() > 1 && seq == Seq(2) {
+            let other = *machine.in_flight.keys().max().unwrap();
+            drive(&mut machine, Input::Finished { seq: other, outcome: Outcome::answered(500, None) }, 2);
+        } else {
+            drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
+        }
+        assert!(failed < 20);
+    }
+    assert!(machine.in_flight.keys().all(|seq| !machine.may_attempt(*seq)));
+}

@@ -1,0 +1,404 @@
+//! The life of one endpoint: what is attempted when, and what becomes of it.
+//!
+//! Pure: [`Machine::handle`] takes what happened, the time and the dice, and says what to do; [`Machine::wake_at`]
+//! says when to call again without anything having happened. Its owner carries out [`Effect`]s and keeps one timer.
+//!
+//! The machine never holds the queue, only a window on it: up to [`READY_MAX`] entries that are due, up to
+//! [`HELD_MAX`] in all with those that wait for another try. Everything at or before `cursor` is held here or has
+//! ended; `is_behind` says that the queue may hold more after it.
+//!
+//! Invariants, held against thousands of seeded lives in [`lives`]:
+//! - nothing is attempted while paused or tripped, and one at a time while probing;
+//! - an entry is attempted by one slot at a time, never before its time, and in the end settled;
+//! - new work is not lost, whenever its nudge arrives: a fetch that was asked for before it is followed by another;
+//! - an idle machine asks for no wake-up, and no wake-up lies in the past with nothing to do.
+
+#[cfg(test)]
+mod lives;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use crate::{
+    Outcome, Seq, Timestamp, Verdict,
+    breaker::{self, Breaker, Circuit},
+    delivery::{Entry, Reason},
+    retry::{self, Dice},
+    window::Window,
+};
+
+/// Most entries that are due and held in memory.
+pub const READY_MAX: usize = 256;
+/// Most entries held in memory, those that wait for another try included; beyond, the queue is read no further.
+pub const HELD_MAX: usize = 1024;
+/// Entries asked for at a time until the endpoint has shown that it takes more: after a start, a thousand endpoints
+/// read their queues at once, and large reads would delay the first delivery.
+const FETCH_SMALL: usize = 16;
+/// Entries asked for at a time by an endpoint that takes many.
+const FETCH_LARGE: usize = 128;
+/// How long to wait after a failed read of the queue, in milliseconds.
+const FETCH_RETRY_MS: u64 = 1000;
+
+/// What the machine goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// When a delivery is tried again.
+    pub retry: retry::Policy,
+    /// When the endpoint is left alone.
+    pub breaker: breaker::Settings,
+    /// Attempts in flight at most.
+    pub in_flight_max: u16,
+    /// Nothing is attempted while this is set.
+    pub is_paused: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// These were queued just now, in ascending order.
+    Fresh(Vec<Entry>),
+    /// Something may have been queued after what is known.
+    Nudged,
+    /// An entry at or before the cursor was queued again.
+    Rewound(Seq),
+    /// The queue was read for this lease.
+    Fetched {
+        /// Of the [`Effect::Fetch`] that this answers.
+        lease: u64,
+        /// What was found, ascending.
+        entries: Vec<Entry>,
+        /// Whether the queue ends there.
+        is_end: bool,
+    },
+    /// The queue could not be read for this lease.
+    FetchFailed {
+        /// Of the [`Effect::Fetch`] that this answers.
+        lease: u64,
+    },
+    /// An attempt ended.
+    Finished {
+        /// Which.
+        seq: Seq,
+        /// How.
+        outcome: Outcome,
+    },
+    /// An attempt was not made after all; nothing was sent. It is tried again soon.
+    Returned(Seq),
+    /// Other settings; `is_new_target`: the URL changed, so what is known of its health is void.
+    Configured {
+        /// The settings.
+        settings: Settings,
+        /// Whether another address is meant.
+        is_new_target: bool,
+    },
+    /// Nothing; the time has come.
+    Tick,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Read up to `n` entries after `after`, and answer with the lease.
+    Fetch {
+        /// Tells late answers apart.
+        lease: u64,
+        /// From here on.
+        after: Seq,
+        /// So many.
+        n: usize,
+    },
+    /// Make an attempt, and answer with [`Input::Finished`] or [`Input::Returned`].
+    Attempt(Entry),
+    /// Record what an attempt came to. The entry is as it was when the attempt began.
+    Settle(Entry, Verdict),
+    /// Disable the subscription: the receiver said 410.
+    Disable,
+    /// The circuit is now this, and open until then.
+    Circuit(Circuit, Option<Timestamp>),
+}
+
+struct InFlight {
+    entry: Entry,
+    is_probe: bool,
+}
+
+/// One endpoint's life.
+pub struct Machine {
+    settings: Settings,
+    breaker: Breaker,
+    window: Window,
+    ready: VecDeque<Entry>,
+    retries: BTreeMap<(Timestamp, Seq), Entry>,
+    in_flight: HashMap<Seq, InFlight>,
+    /// Every seq in `ready`, `retries` or `in_flight`.
+    held: HashSet<Seq>,
+    cursor: Seq,
+    is_behind: bool,
+    lease: u64,
+    is_fetching: bool,
+    /// Work was announced since the fetch under way was asked for: its end is not the end.
+    is_nudged: bool,
+    /// What ended since the fetch under way was asked for: its answer may still show it.
+    ended_meanwhile: HashSet<Seq>,
+    /// No fetch before this, after a failed one.
+    fetch_after: Option<Timestamp>,
+    is_gone: bool,
+    circuit_told: Circuit,
+}
+
+impl Machine {
+    /// A machine that knows nothing of its queue yet, and will read it.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            breaker: Breaker::new(settings.breaker),
+            window: Window::new(settings.in_flight_max),
+            settings,
+            ready: VecDeque::new(),
+            retries: BTreeMap::new(),
+            in_flight: HashMap::new(),
+            held: HashSet::new(),
+            cursor: Seq(0),
+            is_behind: true,
+            lease: 0,
+            is_fetching: false,
+            is_nudged: false,
+            ended_meanwhile: HashSet::new(),
+            fetch_after: None,
+            is_gone: false,
+            circuit_told: Circuit::Closed,
+        }
+    }
+
+    /// Takes what happened at `now`; appends to `effects` what to do.
+    pub fn handle(&mut self, input: Input, now: Timestamp, dice: &mut dyn Dice, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Fresh(entries) => self.fresh(entries),
+            Input::Nudged => self.nudged(),
+            Input::Rewound(seq) => self.rewound(seq),
+            Input::Fetched { lease, entries, is_end } if self.is_current(lease) => self.fetched(entries, is_end, now),
+            Input::FetchFailed { lease } if self.is_current(lease) => {
+                self.is_fetching = false;
+                self.fetch_after = Some(now.plus(std::time::Duration::from_millis(FETCH_RETRY_MS)));
+            }
+            Input::Fetched { .. } | Input::FetchFailed { .. } | Input::Tick => {}
+            Input::Finished { seq, outcome } => self.finished(seq, &outcome, now, dice, effects),
+            Input::Returned(seq) => self.returned(seq, now),
+            Input::Configured { settings, is_new_target } => self.configured(settings, is_new_target),
+        }
+        self.go_on(now, effects);
+    }
+
+    /// When to call [`Machine::handle`] with [`Input::Tick`], unless something happens before.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        if self.is_stopped() {
+            return None;
+        }
+        if let breaker::State::Tripped { until } = self.breaker.state() {
+            return self.has_work().then_some(until);
+        }
+        let retry = self.retries.keys().next().map(|(at, _)| *at);
+        let fetch = if self.wants_fetch() { self.fetch_after } else { None };
+        [retry, fetch].into_iter().flatten().min()
+    }
+
+    /// Whether an attempt that was asked for may still begin.
+    pub fn may_attempt(&self, seq: Seq) -> bool {
+        let may = match self.breaker.state() {
+            breaker::State::Flowing => true,
+            breaker::State::Tripped { .. } => false,
+            breaker::State::Probing => self.in_flight.get(&seq).is_some_and(|attempt| attempt.is_probe),
+        };
+        may && !self.is_stopped() && self.in_flight.contains_key(&seq)
+    }
+
+    /// Whether this entry is held: due, under way, or waiting for another try.
+    pub fn holds(&self, seq: Seq) -> bool {
+        self.held.contains(&seq)
+    }
+
+    /// Attempts under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.settings.is_paused || self.is_gone
+    }
+
+    fn is_current(&self, lease: u64) -> bool {
+        self.is_fetching && lease == self.lease
+    }
+
+    fn has_work(&self) -> bool {
+        self.is_behind || !self.ready.is_empty() || !self.retries.is_empty()
+    }
+
+    fn fresh(&mut self, entries: Vec<Entry>) {
+        let Some(first) = entries.first() else { return };
+        if first.seq <= self.cursor {
+            // A read overtook this message, or messages changed places: only the queue knows.
+            return self.rewound(first.seq);
+        }
+        let is_flowing = self.breaker.state() == breaker::State::Flowing && !self.is_stopped();
+        let has_room = self.ready.len() + entries.len() <= READY_MAX && self.held.len() + entries.len() <= HELD_MAX;
+        if !is_flowing || self.is_behind || self.is_fetching || !has_room {
+            return self.nudged();
+        }
+        for entry in entries {
+            self.cursor = entry.seq;
+            self.held.insert(entry.seq);
+            self.ready.push_back(entry);
+        }
+    }
+
+    fn nudged(&mut self) {
+        self.is_behind = true;
+        self.is_nudged = true;
+    }
+
+    /// Reads again from before `seq`; what is held is skipped on the way. A read under way may have passed it, so
+    /// its answer no longer counts.
+    fn rewound(&mut self, seq: Seq) {
+        self.cursor = self.cursor.min(seq.previous());
+        self.is_fetching = false;
+        self.nudged();
+    }
+
+    fn fetched(&mut self, entries: Vec<Entry>, is_end: bool, now: Timestamp) {
+        self.is_fetching = false;
+        self.fetch_after = None;
+        for entry in entries {
+            self.cursor = self.cursor.max(entry.seq);
+            if self.ended_meanwhile.contains(&entry.seq) || !self.held.insert(entry.seq) {
+                continue;
+            }
+            match entry.next_at {
+                Some(at) if at > now => drop(self.retries.insert((at, entry.seq), entry)),
+                _ => self.ready.push_back(entry),
+            }
+        }
+        self.is_behind = !is_end || self.is_nudged;
+        self.is_nudged = false;
+    }
+
+    fn finished(
+        &mut self,
+        seq: Seq,
+        outcome: &Outcome,
+        now: Timestamp,
+        dice: &mut dyn Dice,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(InFlight { entry, is_probe }) = self.in_flight.remove(&seq) else { return };
+        let before = self.breaker.state();
+        self.breaker.record(outcome.class, is_probe, now, dice);
+        if outcome.class.is_retryable() {
+            self.window.failed();
+        } else {
+            self.window.succeeded(self.has_work());
+        }
+        if before != self.breaker.state() {
+            // After trouble the endpoint is asked for little at first.
+            self.window.reset();
+        }
+        let attempt = entry.attempts_in_round.saturating_add(1);
+        let verdict = self.settings.retry.verdict(outcome, attempt, entry.queued_at, now, dice);
+        effects.push(Effect::Settle(entry, verdict));
+        match verdict {
+            Verdict::Retry { at } => {
+                let attempts_total = entry.attempts_total.saturating_add(1);
+                let again = Entry { attempts_total, attempts_in_round: attempt, next_at: Some(at), ..entry };
+                self.retries.insert((at, seq), again);
+            }
+            Verdict::Delivered | Verdict::Dead(_) => {
+                self.held.remove(&seq);
+                if self.is_fetching {
+                    self.ended_meanwhile.insert(seq);
+                }
+            }
+        }
+        if verdict == Verdict::Dead(Reason::Gone) {
+            self.is_gone = true;
+            effects.push(Effect::Disable);
+        }
+    }
+
+    fn returned(&mut self, seq: Seq, now: Timestamp) {
+        let Some(InFlight { entry, is_probe }) = self.in_flight.remove(&seq) else { return };
+        if is_probe {
+            // The probe told nothing: the next one may go.
+            self.ready.push_front(entry);
+        } else {
+            let soon = now.plus(std::time::Duration::from_millis(FETCH_RETRY_MS));
+            self.retries.insert((soon, seq), entry);
+        }
+    }
+
+    fn configured(&mut self, settings: Settings, is_new_target: bool) {
+        let in_flight_changed = settings.in_flight_max != self.settings.in_flight_max;
+        if is_new_target || settings.breaker != self.settings.breaker {
+            self.breaker = Breaker::new(settings.breaker);
+        }
+        if is_new_target || in_flight_changed {
+            self.window = Window::new(settings.in_flight_max);
+        }
+        self.settings = settings;
+        self.is_gone = false;
+    }
+
+    /// Begins whatever can begin now.
+    fn go_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if !self.is_stopped() {
+            if self.has_work() {
+                self.breaker.advance(now);
+            }
+            self.begin_attempts(now, effects);
+            self.begin_fetch(now, effects);
+        }
+        let circuit = self.breaker.circuit();
+        if circuit != self.circuit_told {
+            self.circuit_told = circuit;
+            let until = match self.breaker.state() {
+                breaker::State::Tripped { until } => Some(until),
+                breaker::State::Flowing | breaker::State::Probing => None,
+            };
+            effects.push(Effect::Circuit(circuit, until));
+        }
+    }
+
+    fn begin_attempts(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let is_probing = self.breaker.state() == breaker::State::Probing;
+        let slots = match self.breaker.state() {
+            breaker::State::Tripped { .. } => return,
+            breaker::State::Probing => usize::from(!self.in_flight.values().any(|attempt| attempt.is_probe)),
+            breaker::State::Flowing => self.window.size().saturating_sub(self.in_flight.len()),
+        };
+        while let Some(first) = self.retries.first_entry()
+            && first.key().0 <= now
+        {
+            self.ready.push_back(first.remove());
+        }
+        for _ in 0..slots {
+            let Some(entry) = self.ready.pop_front() else { break };
+            self.in_flight.insert(entry.seq, InFlight { entry, is_probe: is_probing });
+            effects.push(Effect::Attempt(entry));
+        }
+    }
+
+    fn wants_fetch(&self) -> bool {
+        let is_low = self.ready.len() < self.window.size() && self.held.len() < HELD_MAX;
+        let is_tripped = matches!(self.breaker.state(), breaker::State::Tripped { .. });
+        self.is_behind && !self.is_fetching && is_low && !is_tripped
+    }
+
+    fn begin_fetch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if !self.wants_fetch() || self.fetch_after.is_some_and(|at| at > now) {
+            return;
+        }
+        self.lease += 1;
+        self.is_fetching = true;
+        self.is_nudged = false;
+        self.ended_meanwhile.clear();
+        let n = if self.window.size() >= FETCH_SMALL { FETCH_LARGE } else { FETCH_SMALL };
+        effects.push(Effect::Fetch { lease: self.lease, after: self.cursor, n });
+    }
+}

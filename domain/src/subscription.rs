@@ -1,0 +1,283 @@
+//! Subscriptions: who wants which events, where, and how.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    EndpointNo, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp,
+    egress,
+    filter::{self, Filter},
+    secret::Secret,
+};
+
+/// Most event types and patterns in one subscription.
+const EVENTS_MAX: usize = 256;
+/// Longest name, in characters.
+const NAME_CHARS_MAX: usize = 200;
+/// Longest description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 4000;
+/// Most attempts that may be asked for.
+const ATTEMPTS_MAX: u16 = 100;
+/// Shortest and longest time-out that may be asked for, in milliseconds.
+const TIMEOUT_MS: std::ops::RangeInclusive<u128> = 100..=120_000;
+/// Longest age that may be asked for: 30 days, in seconds.
+const AGE_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+/// What a person writes of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// A name for people; 1–200 characters.
+    pub name: String,
+    /// Where its webhooks go.
+    pub url: String,
+    /// Event types and patterns; 1–256.
+    pub events: Vec<Pattern>,
+    /// What narrows it further.
+    #[serde(default)]
+    pub filters: filter::Spec,
+    /// The form of the body.
+    #[serde(default)]
+    pub format: Format,
+    /// Headers added to each webhook.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The header that carries the plain signature; `null` leaves it out.
+    #[serde(default = "default_signature_header")]
+    pub signature_header: Option<String>,
+    /// What differs from the server's settings for retries.
+    #[serde(default)]
+    pub retry: Retry,
+    /// The longest an attempt may take; the server's setting where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// Whether events are matched at all.
+    #[serde(default = "default_enabled")]
+    pub enabled: bool,
+    /// More words for people.
+    #[serde(default)]
+    pub description: String,
+}
+
+fn default_signature_header() -> Option<String> {
+    Some("X-Webhook-Signature".into())
+}
+
+const fn default_enabled() -> bool {
+    true
+}
+
+/// The form of a webhook's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// The Standard Webhooks envelope.
+    #[default]
+    Standard,
+}
+
+/// What differs from the server's settings for retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts in all, the first included; 1–100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u16>,
+    /// The age at which a delivery is given up; at most 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Span>,
+}
+
+/// Members that Loghorn adds when it shows a subscription; set aside when it is sent back.
+pub const SHOWN_ONLY: [&str; 8] =
+    ["id", "created_at", "updated_at", "version", "state", "disabled_reason", "circuit", "paused"];
+
+impl Spec {
+    /// Reads and checks what a person wrote. All that needs no knowledge of the server is checked here; whether the
+    /// URL may be reached is [`egress::Policy::check_url`]'s to say.
+    pub fn from_json(json: Value) -> Result<Self, Vec<Problem>> {
+        let spec: Self = serde_path_to_error::deserialize(json).map_err(|error| vec![problem(error)])?;
+        let problems = spec.problems();
+        if problems.is_empty() { Ok(spec) } else { Err(problems) }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut check = |holds: bool, pointer: &str, detail: &str| {
+            if !holds {
+                problems.push(Problem::new(pointer, detail));
+            }
+        };
+        let name = self.name.trim().chars().count();
+        check((1..=NAME_CHARS_MAX).contains(&name), "/name", "expected 1 to 200 characters");
+        let events = (1..=EVENTS_MAX).contains(&self.events.len());
+        check(events, "/events", "expected 1 to 256 event types or patterns; \"**\" takes every event");
+        let description = self.description.chars().count() <= DESCRIPTION_CHARS_MAX;
+        check(description, "/description", "longer than 4000 characters");
+        let attempts = self.retry.max_attempts.is_none_or(|n| (1..=ATTEMPTS_MAX).contains(&n));
+        check(attempts, "/retry/max_attempts", "expected 1 to 100");
+        let age = self.retry.max_age.is_none_or(|age| (1..=AGE_SECONDS_MAX).contains(&age.0.as_secs()));
+        check(age, "/retry/max_age", "expected 1s to 720h (30 days)");
+        let timeout = self.timeout.is_none_or(|timeout| TIMEOUT_MS.contains(&timeout.0.as_millis()));
+        check(timeout, "/timeout", "expected 100ms to 120s");
+        if let Some(name) = &self.signature_header {
+            let headers = BTreeMap::from([(name.clone(), String::new())]);
+            if let Err(problem) = egress::check_headers(&headers) {
+                problems.push(Problem::new("/signature_header", problem.detail));
+            }
+        }
+        problems.extend(egress::check_headers(&self.headers).err());
+        if let Err(problem) = Filter::compile(self.filters.clone()) {
+            problems.push(Problem::new(format!("/filters{}", problem.pointer), problem.detail));
+        }
+        problems
+    }
+}
+
+/// What serde found wrong, with the pointer to the member.
+fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in error.path() {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    let detail = error.inner().to_string();
+    let quoted = |before: &str| detail.strip_prefix(before).and_then(|rest| rest.split('`').next());
+    let member = quoted("unknown field `").or_else(|| quoted("missing field `"));
+    if let Some(member) = member
+        && !pointer.ends_with(&format!("/{}", escape(member)))
+    {
+        pointer.push_str(&format!("/{}", escape(member)));
+    }
+    Problem { pointer, detail }
+}
+
+/// One part of a JSON pointer (RFC 6901).
+fn escape(member: &str) -> String {
+    member.replace('~', "~0").replace('/', "~1")
+}
+
+/// A subscription as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Its queue.
+    pub endpoint: EndpointNo,
+    /// What a person wrote.
+    pub spec: Spec,
+    /// What its webhooks are signed with.
+    pub secret: Secret,
+    /// Whether deliveries only queue up.
+    pub paused: bool,
+    /// Why Loghorn itself disabled it.
+    pub disabled_reason: Option<String>,
+    /// It takes events after this one.
+    pub since: Seq,
+    /// 1 when made; one more with each change.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted; its record stays until its queue is emptied.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What a subscription does at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Events are matched and delivered.
+    Active,
+    /// Events are matched, deliveries queue up.
+    Paused,
+    /// Nothing is matched and nothing delivered.
+    Disabled,
+}
+
+impl Subscription {
+    /// What it does at present.
+    pub fn state(&self) -> State {
+        if !self.is_active() {
+            State::Disabled
+        } else if self.paused {
+            State::Paused
+        } else {
+            State::Active
+        }
+    }
+
+    /// Whether events are matched.
+    pub fn is_active(&self) -> bool {
+        self.spec.enabled && self.disabled_reason.is_none() && self.deleted_at.is_none()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn subscription(spec: Spec) -> Subscription {
+        let at = Timestamp::from_millis(0);
+        Subscription {
+            id: SubscriptionId::new(at, EndpointNo(1)),
+            endpoint: EndpointNo(1),
+            spec,
+            secret: Secret::generated([1; 32]),
+            paused: false,
+            disabled_reason: None,
+            since: Seq(0),
+            version: 1,
+            created_at: at,
+            updated_at: at,
+            deleted_at: None,
+        }
+    }
+
+    fn with(member: &str, value: Value) -> Value {
+        let mut json = json!({"name": "n", "url": "https://example.com/hook", "events": ["log.error"]});
+        json[member] = value;
+        json
+    }
+
+    #[test]
+    fn only_three_members_are_required() {
+        let spec = Spec::from_json(with("description", json!("d"))).unwrap();
+        assert!(spec.enabled);
+        assert_eq!(spec.signature_header.as_deref(), Some("X-Webhook-Signature"));
+        let again: Spec = serde_json::from_value(serde_json::to_value(&spec).unwrap()).unwrap();
+        assert_eq!(again, spec);
+    }
+
+    #[test]
+    fn wrong_members_are_refused_with_their_pointer() {
+        for (member, value, pointer) in [
+            ("name", json!(""), "/name"),
+            ("name", json!(7), "/name"),
+            ("events", json!([]), "/events"),
+            ("events", json!(["log.error", "Bad Type"]), "/events/1"),
+            ("nmae", json!("x"), "/nmae"),
+            ("filters", json!({"sorce": "x"}), "/filters/sorce"),
+            ("filters", json!({"source": "(("}), "/filters/source"),
+            ("filters", json!({"levels": ["LOUD"]}), "/filters/levels/0"),
+            ("retry", json!({"max_attempts": 0}), "/retry/max_attempts"),
+            ("retry", json!({"max_age": "soon"}), "/retry/max_age"),
+            ("timeout", json!("10"), "/timeout"),
+            ("timeout", json!("1h"), "/timeout"),
+            ("format", json!("xml"), "/format"),
+        ] {
+            let problems = Spec::from_json(with(member, value)).unwrap_err();
+            assert_eq!(problems[0].pointer, pointer, "{problems:?}");
+        }
+        assert_eq!(Spec::from_json(json!({"name": "n"})).unwrap_err()[0].pointer, "/url");
+    }
+}

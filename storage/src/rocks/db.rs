@@ -1,0 +1,228 @@
+//! RocksDB, tuned and with our rules round it: which family, when a write is synced, and that nothing is written any
+//! more after a write has failed.
+//!
+//! Invariants: writes that belong together are one [`Batch`]; after the first failed write every later one is refused
+//! with the reason of the first, because after a failed sync nobody knows what is on the disk.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice,
+    DBRawIterator, DBRecoveryMode, ErrorKind, Options, ReadOptions, WriteBatch, WriteOptions,
+    compaction_filter::Decision,
+};
+
+use super::{keys::Cf, record};
+use crate::Error;
+
+const MIB: usize = 1 << 20;
+const BLOCK_CACHE_BYTES: usize = 32 * MIB;
+const WRITE_BUFFERS_BYTES_MAX: usize = 128 * MIB;
+const EVENTS_BUFFER_BYTES: usize = 64 * MIB;
+const OTHER_BUFFER_BYTES: usize = 8 * MIB;
+const WAL_BYTES_MAX: u64 = 64 << 20;
+const OPEN_FILES_MAX: i32 = 256;
+
+/// Whether a write is on the disk before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durable {
+    /// Synced: survives a power cut.
+    Now,
+    /// In the write-ahead log: survives the process, and after a power cut is lost together with all that followed.
+    Soon,
+}
+
+/// What compaction may drop: records of events before these seqs. Only ever raised, and only after the meta record
+/// that says the same is on the disk.
+#[derive(Debug, Default)]
+pub(super) struct Watermarks {
+    pub(super) ids: AtomicU64,
+    pub(super) attempts: AtomicU64,
+}
+
+/// The open database.
+pub(super) struct Db {
+    raw: DB,
+    failure: OnceLock<Arc<str>>,
+}
+
+impl Db {
+    pub(super) fn open(path: &Path, is_new: bool, marks: &Arc<Watermarks>) -> Result<Self, rocksdb::Error> {
+        let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
+        let families = Cf::ALL.map(|cf| ColumnFamilyDescriptor::new(cf.name(), family_options(cf, &cache, marks)));
+        let raw = DB::open_cf_descriptors(&db_options(is_new), path, families)?;
+        Ok(Self { raw, failure: OnceLock::new() })
+    }
+
+    /// Why nothing is written any more.
+    pub(super) fn failure(&self) -> Option<Arc<str>> {
+        self.failure.get().cloned()
+    }
+
+    /// From now on nothing is written.
+    pub(super) fn fail(&self, reason: &str) -> Error {
+        let reason = self.failure.get_or_init(|| {
+            tracing::error!(reason, "a write failed; the store is read-only until a restart");
+            reason.into()
+        });
+        Error::ReadOnly(reason.clone())
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        self.failure().map_or(Ok(()), |reason| Err(Error::ReadOnly(reason)))
+    }
+
+    pub(super) fn cf(&self, cf: Cf) -> &ColumnFamily {
+        let Some(handle) = self.raw.cf_handle(cf.name()) else { unreachable!("every family is opened") };
+        handle
+    }
+
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch { db: self, raw: WriteBatch::default() }
+    }
+
+    pub(super) fn write(&self, batch: Batch<'_>, durable: Durable) -> Result<(), Error> {
+        self.check_writable()?;
+        if batch.raw.is_empty() {
+            return Ok(());
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(durable == Durable::Now);
+        self.raw.write_opt(batch.raw, &options).map_err(|error| self.fail(&error.to_string()))
+    }
+
+    pub(super) fn get(&self, cf: Cf, key: impl AsRef<[u8]>) -> Result<Option<DBPinnableSlice<'_>>, Error> {
+        self.raw.get_pinned_cf(self.cf(cf), key).map_err(read_error)
+    }
+
+    /// An iterator over the keys from `from` to before `to`, not yet positioned.
+    pub(super) fn iter(&self, cf: Cf, from: &[u8], to: &[u8]) -> DBRawIterator<'_> {
+        self.raw.raw_iterator_cf_opt(self.cf(cf), range(from, to))
+    }
+
+    pub(super) fn snapshot(&self) -> rocksdb::Snapshot<'_> {
+        self.raw.snapshot()
+    }
+
+    /// Gives the room of deleted records back where whole files hold nothing else. Optional, so a failure only delays.
+    pub(super) fn drop_files(&self, cf: Cf, from: &[u8], to: &[u8]) {
+        if let Err(error) = self.raw.delete_file_in_range_cf(self.cf(cf), from, to) {
+            tracing::warn!(%error, family = cf.name(), "files of deleted records could not be removed yet");
+        }
+    }
+}
+
+/// The read options of an iterator from `from` to before `to`.
+pub(super) fn range(from: &[u8], to: &[u8]) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(from);
+    options.set_iterate_upper_bound(to);
+    options
+}
+
+pub(super) fn read_error(error: rocksdb::Error) -> Error {
+    match error.kind() {
+        ErrorKind::Corruption => Error::Damaged(error.to_string().into()),
+        _ => Error::Read(error.to_string().into()),
+    }
+}
+
+/// Writes that happen together or not at all.
+pub(super) struct Batch<'a> {
+    db: &'a Db,
+    raw: WriteBatch,
+}
+
+impl Batch<'_> {
+    pub(super) fn put(&mut self, cf: Cf, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.raw.put_cf(self.db.cf(cf), key, value);
+    }
+
+    pub(super) fn delete(&mut self, cf: Cf, key: impl AsRef<[u8]>) {
+        self.raw.delete_cf(self.db.cf(cf), key);
+    }
+
+    /// Deletes from `from` to before `to`.
+    pub(super) fn delete_range(&mut self, cf: Cf, from: &[u8], to: &[u8]) {
+        self.raw.delete_range_cf(self.db.cf(cf), from, to);
+    }
+
+    /// A number in `meta`.
+    pub(super) fn put_number(&mut self, name: impl AsRef<[u8]>, number: u64) {
+        self.put(Cf::Meta, name, number.to_le_bytes());
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+}
+
+fn db_options(is_new: bool) -> Options {
+    let mut options = Options::default();
+    // Never make a new, empty log where an old one cannot be found.
+    options.create_if_missing(is_new);
+    options.create_missing_column_families(is_new);
+    options.set_paranoid_checks(true);
+    // The default would silently stop at the first bad record; this refuses, but for a torn end.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_max_total_wal_size(WAL_BYTES_MAX);
+    options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES_MAX);
+    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_background_jobs(2);
+    options.set_bytes_per_sync(MIB as u64);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options.set_keep_log_file_num(4);
+    options.set_max_log_file_size(4 * MIB);
+    options.set_max_manifest_file_size(16 * MIB);
+    options
+}
+
+fn family_options(cf: Cf, cache: &Cache, marks: &Arc<Watermarks>) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_block_size(16 * 1024);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_format_version(5);
+    if matches!(cf, Cf::Ids | Cf::Queue | Cf::Dead) {
+        table.set_bloom_filter(10.0, false);
+    }
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_write_buffer_size(if cf == Cf::Events { EVENTS_BUFFER_BYTES } else { OTHER_BUFFER_BYTES });
+    options.set_max_write_buffer_number(3);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    match cf {
+        Cf::Ids => {
+            options.set_memtable_whole_key_filtering(true);
+            options.set_memtable_prefix_bloom_ratio(0.05);
+            let marks = marks.clone();
+            options.set_compaction_filter("ids", move |_, _, value| {
+                let seq = record::decode_id(value).map(|(seq, _)| seq.0);
+                decide(seq, &marks.ids)
+            });
+        }
+        Cf::Attempts => {
+            let marks = marks.clone();
+            options.set_compaction_filter("attempts", move |_, key, _| {
+                let seq = super::keys::to_attempt(key).map(|(_, seq, _)| seq.0);
+                decide(seq, &marks.attempts)
+            });
+        }
+        _ => {}
+    }
+    options
+}
+
+fn decide(seq: Option<u64>, mark: &AtomicU64) -> Decision {
+    if seq.is_some_and(|seq| seq < mark.load(Ordering::Relaxed)) { Decision::Remove } else { Decision::Keep }
+}
