@@ -1,1 +1,12 @@
 //! Loghorn: log events in by HTTP push, signed webhooks out: durable, retried, explained.
+//!
+//! This crate puts the parts together: [`app`] starts store, actors and web; [`config`] says with which settings;
+//! [`cli`] is the command line. Tests and benches start [`App`] in their own process.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+mod telemetry;
+
+pub use app::App;
+pub use config::Config;

@@ -20,6 +20,7 @@ use loghorn_storage::{Error as StoreError, Queued, Settlement, Stretch};
 use crate::{
     directory::Live,
     sender::{Report, Sender, Target},
+    settler::Settler,
     shared::Shared,
     supervisor::Guard,
 };
@@ -71,10 +72,6 @@ struct Finished {
     report: Option<Report>,
 }
 
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Settled(Result<(), StoreError>);
-
 /// See the module.
 pub(crate) struct DeliveryActor {
     shared: Arc<Shared>,
@@ -88,8 +85,7 @@ pub(crate) struct DeliveryActor {
     payloads: HashMap<Seq, Arc<Event>>,
     live: Arc<Live>,
     timer: Option<(Timestamp, SpawnHandle)>,
-    /// Settlements handed over but not yet acknowledged.
-    settling: usize,
+    settler: Rc<Settler>,
     is_draining: bool,
     /// Set when results can no longer be recorded.
     is_halted: bool,
@@ -109,7 +105,7 @@ impl DeliveryActor {
             dice: shared.random.dice(),
             payloads: HashMap::new(),
             timer: None,
-            settling: 0,
+            settler: Settler::of_this_thread(&shared.store.queue, shared.fence),
             is_draining: false,
             is_halted: false,
             drained: Vec::new(),
@@ -133,7 +129,7 @@ impl DeliveryActor {
                 Effect::Attempt(entry) => self.attempt(entry, context),
                 Effect::Settle(entry, verdict) => {
                     if let Some(report) = report.take() {
-                        self.settle(entry, verdict, report, context);
+                        self.settle(entry, verdict, report);
                     }
                 }
                 Effect::Disable => self.disable(),
@@ -150,6 +146,7 @@ impl DeliveryActor {
     }
 
     fn fetch(&self, lease: u64, after: Seq, n: usize, context: &Context<Self>) {
+        self.settler.flush();
         let pending = self.shared.store.queue.head(self.endpoint, after, n);
         let this = context.address();
         actix_rt::spawn(async move {
@@ -187,7 +184,7 @@ impl DeliveryActor {
         });
     }
 
-    fn settle(&mut self, entry: Entry, verdict: Verdict, report: Report, context: &Context<Self>) {
+    fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
         self.shared.metrics.attempted(report.outcome.class, report.took);
         let attempt = Attempt {
             number: entry.attempts_total.saturating_add(1),
@@ -201,14 +198,7 @@ impl DeliveryActor {
             response_headers: report.headers,
             response_body: report.body,
         };
-        let settlement = Settlement { endpoint: self.endpoint, entry, attempt };
-        let pending = self.shared.store.queue.settle(self.shared.fence, vec![settlement]);
-        self.settling += 1;
-        let this = context.address();
-        actix_rt::spawn(async move {
-            let result = pending.await;
-            this.do_send(Settled(result));
-        });
+        self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
 
     fn disable(&self) {
@@ -265,7 +255,7 @@ impl DeliveryActor {
     }
 
     fn tell_drained(&mut self) {
-        if self.is_draining && self.machine.in_flight() == 0 && self.settling == 0 {
+        if self.is_draining && self.machine.in_flight() == 0 {
             for waiting in self.drained.drain(..) {
                 // Whoever waited may have given up.
                 let _ = waiting.send(());
@@ -368,9 +358,11 @@ impl Handler<Drain> for DeliveryActor {
         let (done, drained) = tokio::sync::oneshot::channel();
         self.drained.push(done);
         self.tell_drained();
+        let settler = self.settler.clone();
         Box::pin(async move {
             // An actor that is gone has nothing under way.
             let _ = drained.await;
+            settler.recorded().await;
         })
     }
 }
@@ -419,21 +411,9 @@ impl Handler<Finished> for DeliveryActor {
         self.tell(input, report, context);
         self.live.ended(seq);
         self.tell_drained();
-    }
-}
-
-impl Handler<Settled> for DeliveryActor {
-    type Result = ();
-
-    fn handle(&mut self, Settled(result): Settled, context: &mut Self::Context) {
-        self.settling -= 1;
-        if let Err(error) = result
-            && !self.is_halted
-        {
-            tracing::error!(endpoint = %self.endpoint, %error, "deliveries stop: their results cannot be recorded");
+        if self.settler.has_failed() && !self.is_halted {
             self.is_halted = true;
             self.reconfigure(context);
         }
-        self.tell_drained();
     }
 }

@@ -14,6 +14,7 @@ pub mod metrics;
 mod resolver;
 mod router;
 mod sender;
+mod settler;
 mod shared;
 mod slot;
 mod subscriptions;

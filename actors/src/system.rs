@@ -230,6 +230,11 @@ impl System {
         self.shared.epoch.0
     }
 
+    /// How long it has been running.
+    pub fn uptime(&self) -> Duration {
+        self.shared.clock.monotonic().saturating_sub(self.shared.epoch.1)
+    }
+
     /// What was found at the start.
     pub fn recovered(&self) -> Recovered {
         self.recovered

@@ -162,8 +162,11 @@ impl Event {
         out.push_str(",\"seq\":");
         out.push_str(&self.seq.to_string());
         out.push(',');
-        // The tail was written by us from text; lossy reading only guards against a damaged store.
-        out.push_str(&String::from_utf8_lossy(&self.tail));
+        match std::str::from_utf8(&self.tail) {
+            Ok(tail) => out.push_str(tail),
+            // It was written by us from text: a damaged store.
+            Err(_) => out.push_str(&String::from_utf8_lossy(&self.tail)),
+        }
     }
 
     /// The whole event as a JSON value, read on first use. [`Value::Null`] where the bytes are no JSON (a damaged

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Bound,
     time::Duration,
 };
 
@@ -267,7 +268,7 @@ impl EventLog for Memory {
 
     fn read(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>> {
         let state = self.state.lock();
-        let events = state.events.range(after.next()..).map(|(_, event)| event.clone());
+        let events = state.events.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, event)| event.clone());
         ready(Ok(take_within(events, n_max, bytes_max)))
     }
 
@@ -312,7 +313,7 @@ impl DeliveryQueue for Memory {
 
     fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch> {
         let state = self.state.lock();
-        let deliveries = state.deliveries.range((after.next(), EndpointNo(0))..);
+        let deliveries = state.deliveries.range((Bound::Excluded((after, EndpointNo(u32::MAX))), Bound::Unbounded));
         let mut waiting = deliveries.filter(|((_, to), delivery)| *to == endpoint && delivery.is_waiting());
         let entries = waiting.by_ref().take(n).map(|((seq, _), delivery)| Queued {
             entry: delivery.entry,

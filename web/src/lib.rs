@@ -1,1 +1,56 @@
-//! placeholder
+//! Loghorn's HTTP side: the API, the routes of log shippers, health and metrics.
+//!
+//! Handlers decode, ask the [`System`], and encode; nothing is decided here. Wire types stand beside their handlers in
+//! [`api`], and the OpenAPI document is made from both.
+
+pub mod api;
+mod body;
+pub mod error;
+mod guard;
+mod lists;
+pub mod shippers;
+
+use std::sync::Arc;
+
+use actix_web::{middleware::from_fn, web};
+use loghorn_actors::System;
+
+/// Settings of the HTTP side.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Names that `Host` may say, beside those of loopback.
+    pub hosts: Vec<String>,
+    /// Largest body, as sent and decompressed, in bytes.
+    pub body_bytes_max: usize,
+    /// This server's version.
+    pub version: &'static str,
+}
+
+/// What handlers are given.
+#[derive(Clone)]
+pub struct State {
+    pub(crate) system: System,
+    pub(crate) options: Arc<Options>,
+    pub(crate) ledger: Arc<api::ledger::Cache>,
+    pub(crate) made: Arc<api::subscriptions::Made>,
+}
+
+impl State {
+    /// The state over a running system.
+    pub fn new(system: System, options: Options) -> Self {
+        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default() }
+    }
+}
+
+/// Adds every route.
+pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        let scope = web::scope("").app_data(web::Data::new(state)).wrap(from_fn(guard::guard));
+        config.service(scope.configure(api::routes).configure(shippers::routes).default_service(web::to(api::no_route)));
+    }
+}
+
+/// The OpenAPI 3.1 document of the API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    <api::Document as utoipa::OpenApi>::openapi()
+}

@@ -14,7 +14,7 @@ use std::{
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice,
-    DBRawIterator, DBRecoveryMode, ErrorKind, Options, ReadOptions, WriteBatch, WriteOptions,
+    DBRawIterator, DBRecoveryMode, ErrorKind, LruCacheOptions, Options, ReadOptions, WriteBatch, WriteOptions,
     compaction_filter::Decision,
 };
 
@@ -23,6 +23,8 @@ use crate::Error;
 
 const MIB: usize = 1 << 20;
 const BLOCK_CACHE_BYTES: usize = 32 * MIB;
+/// Few: a shard must hold the largest filter of a file (1–2 MiB) several times, or it is read again at every look-up.
+const CACHE_SHARD_BITS: i32 = 2;
 const WRITE_BUFFERS_BYTES_MAX: usize = 128 * MIB;
 const EVENTS_BUFFER_BYTES: usize = 64 * MIB;
 const OTHER_BUFFER_BYTES: usize = 8 * MIB;
@@ -54,7 +56,10 @@ pub(super) struct Db {
 
 impl Db {
     pub(super) fn open(path: &Path, is_new: bool, marks: &Arc<Watermarks>) -> Result<Self, rocksdb::Error> {
-        let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
+        let mut cache = LruCacheOptions::default();
+        cache.set_capacity(BLOCK_CACHE_BYTES);
+        cache.set_num_shard_bits(CACHE_SHARD_BITS);
+        let cache = Cache::new_lru_cache_opts(&cache);
         let families = Cf::ALL.map(|cf| ColumnFamilyDescriptor::new(cf.name(), family_options(cf, &cache, marks)));
         let raw = DB::open_cf_descriptors(&db_options(is_new), path, families)?;
         Ok(Self { raw, failure: OnceLock::new() })
@@ -94,7 +99,7 @@ impl Db {
         }
         let mut options = WriteOptions::default();
         options.set_sync(durable == Durable::Now);
-        self.raw.write_opt(batch.raw, &options).map_err(|error| self.fail(&error.to_string()))
+        self.raw.write_opt(batch.raw, &options).map_err(|error| self.fail(error.as_ref()))
     }
 
     pub(super) fn get(&self, cf: Cf, key: impl AsRef<[u8]>) -> Result<Option<DBPinnableSlice<'_>>, Error> {
@@ -106,6 +111,13 @@ impl Db {
         self.raw.raw_iterator_cf_opt(self.cf(cf), range(from, to))
     }
 
+    /// The same, without driving anything else out of the cache.
+    pub(super) fn scan(&self, cf: Cf, from: &[u8], to: &[u8]) -> DBRawIterator<'_> {
+        let mut options = range(from, to);
+        options.fill_cache(false);
+        self.raw.raw_iterator_cf_opt(self.cf(cf), options)
+    }
+
     pub(super) fn snapshot(&self) -> rocksdb::Snapshot<'_> {
         self.raw.snapshot()
     }
@@ -115,6 +127,17 @@ impl Db {
         if let Err(error) = self.raw.delete_file_in_range_cf(self.cf(cf), from, to) {
             tracing::warn!(%error, family = cf.name(), "files of deleted records could not be removed yet");
         }
+    }
+}
+
+#[cfg(test)]
+impl Db {
+    /// Brings everything of `cf` through a compaction.
+    pub(super) fn compact(&self, cf: Cf) {
+        self.raw.flush_cf(self.cf(cf)).unwrap();
+        let mut options = rocksdb::CompactOptions::default();
+        options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
+        self.raw.compact_range_cf_opt(self.cf(cf), None::<&[u8]>, None::<&[u8]>, &options);
     }
 }
 
@@ -192,7 +215,8 @@ fn family_options(cf: Cf, cache: &Cache, marks: &Arc<Watermarks>) -> Options {
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_format_version(5);
-    if matches!(cf, Cf::Ids | Cf::Queue | Cf::Dead) {
+    // Only ids are mostly looked for in vain.
+    if cf == Cf::Ids {
         table.set_bloom_filter(10.0, false);
     }
     let mut options = Options::default();

@@ -12,7 +12,7 @@ use loghorn_domain::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::Error;
+use crate::{Error, Revision};
 
 const FORMAT: u8 = 1;
 const HAS_OWN_ID: u8 = 1;
@@ -124,6 +124,16 @@ pub(super) fn decode_id(value: &[u8]) -> Option<(Seq, Timestamp)> {
     let (seq, received_at) = value.split_first_chunk::<8>()?;
     let received_at = i64::from_be_bytes(received_at.try_into().ok()?);
     Some((Seq(u64::from_be_bytes(*seq)), Timestamp::from_millis(received_at)))
+}
+
+/// `catalog`: the revision, then the content.
+pub(super) fn encode_record(revision: Revision, content: &[u8]) -> Vec<u8> {
+    [&revision.0.to_le_bytes(), content].concat()
+}
+
+pub(super) fn decode_record(value: &[u8]) -> Option<(Revision, &[u8])> {
+    let (revision, content) = value.split_first_chunk::<8>()?;
+    Some((Revision(u64::from_le_bytes(*revision)), content))
 }
 
 /// `matches`: where an event went.
@@ -255,7 +265,7 @@ mod tests {
             encode_event(&mut record, seq, own.as_ref(), &head, tail.as_bytes());
             let event = decode_event(seq, 7, &record).unwrap();
             prop_assert_eq!(&event.id, &own.unwrap_or_else(|| EventId::generated(head.received_at, 7, seq)));
-            prop_assert_eq!(event.head, head);
+            prop_assert_eq!(&event.head, &head);
             prop_assert_eq!(&event.tail()[..], tail.as_bytes());
         }
 

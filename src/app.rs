@@ -1,0 +1,258 @@
+//! The composition root: store → actors → web, started in this order and stopped in the other. The only place that
+//! knows all parts, and where the clock and the dice are made.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use actix_web::{HttpServer, dev::ServerHandle};
+use loghorn_actors::{Options, Random, Recovered, System};
+use loghorn_domain::{Clock, Timestamp, retry::Dice};
+use loghorn_storage::{Store, rocks};
+use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
+
+use crate::{
+    config::{Config, ConfigError, ServeArgs},
+    telemetry,
+};
+
+/// `sysexits.h`: configuration error.
+const EXIT_CONFIG: u8 = 78;
+/// Connections that one HTTP thread serves at a time.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running Loghorn.
+pub struct App {
+    system: System,
+    server: ServerHandle,
+    addr: SocketAddr,
+    drain: Duration,
+}
+
+/// Why it did not start: what, why, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nobody may be let in from outside without keys and TLS.
+    #[error(
+        "refusing to listen on {0}: the API is open, so it listens on loopback only\n  Bind to 127.0.0.1 and put a \
+         proxy that authenticates in front of it:  --bind 127.0.0.1:{port}", port = .0.port()
+    )]
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {error}\n  Is Loghorn already running there?  Another port:  --bind {ip}:{next}", ip = addr.ip(), next = addr.port().wrapping_add(1))]
+    Bind {
+        /// Which.
+        addr: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Open(#[from] rocks::OpenError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] loghorn_storage::Error),
+    /// The server does not start.
+    #[error("the server does not start: {0}")]
+    Server(std::io::Error),
+}
+
+impl App {
+    /// Starts it; must be called within a running actix system. When this returns, requests are served.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        if !config.bind.ip().is_loopback() {
+            return Err(StartError::NotLoopback(config.bind));
+        }
+        let bind = |error| StartError::Bind { addr: config.bind, error };
+        // Before the store is touched: two servers on one port is the usual mistake.
+        let listener = TcpListener::bind(config.bind).map_err(bind)?;
+        let addr = listener.local_addr().map_err(bind)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock { began: Instant::now() });
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let store = open(&config, &*random, clock.clone()).await?;
+        let mut egress = config.egress.clone();
+        egress.own.push(addr);
+        let options = Options {
+            ingest_queue_bytes: config.ingest_queue_bytes,
+            limits: config.limits,
+            delivery: config.delivery.clone(),
+            egress,
+            retention: config.retention,
+            user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
+        };
+        let system = System::start(store, clock, random, options).await?;
+        let state = loghorn_web::State::new(
+            system.clone(),
+            loghorn_web::Options {
+                hosts: config.hosts.clone(),
+                body_bytes_max: config.body_bytes_max,
+                version: env!("CARGO_PKG_VERSION"),
+            },
+        );
+        let new = move || actix_web::App::new().configure(loghorn_web::configure(state.clone()));
+        let server = HttpServer::new(new)
+            .workers(config.workers)
+            .max_connections(CONNECTIONS_MAX)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .shutdown_timeout(config.drain.as_secs())
+            .disable_signals()
+            .listen(listener)
+            .map_err(StartError::Server)?
+            .run();
+        let handle = server.handle();
+        actix_rt::spawn(server);
+        Ok(Self { system, server: handle, addr, drain: config.drain })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The actors' side of it.
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Refuses new work, waits for what is under way, at most as long as configured, and stops; whether all ended.
+    pub async fn stop(self) -> bool {
+        let is_drained = self.system.drain(self.drain).await;
+        self.server.stop(true).await;
+        is_drained
+    }
+}
+
+async fn open(config: &Config, random: &dyn Random, clock: Arc<dyn Clock>) -> Result<Store, StartError> {
+    let mut log_number = [0; 4];
+    random.fill(&mut log_number);
+    let mut options = rocks::Options::new(config.data.clone(), u32::from_be_bytes(log_number));
+    options.dedupe = config.dedupe;
+    options.event_bytes_max = config.limits.event_bytes_max;
+    Ok(rocks::open(options, clock)?)
+}
+
+/// `loghorn serve`: runs until it is told to stop; the exit code.
+pub fn run(args: &ServeArgs) -> ExitCode {
+    match actix_rt::System::new().block_on(serve(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            match error {
+                StartError::Config(_) | StartError::NotLoopback(_) => ExitCode::from(EXIT_CONFIG),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+async fn serve(args: &ServeArgs) -> Result<(), StartError> {
+    let began = Instant::now();
+    let config = Config::load(args)?;
+    telemetry::init(config.log, &config.log_level).map_err(ConfigError)?;
+    // Before anything is started, so that no signal is missed.
+    let mut stop = Signals::new().map_err(StartError::Server)?;
+    let is_new = !config.data.join("CURRENT").exists();
+    let (drain, data) = (config.drain, config.data.display().to_string());
+    let origins = config.origins.clone();
+    let app = App::start(config).await?;
+    greet(&app, &data, is_new, &origins, began.elapsed());
+    let signal = stop.next().await;
+    let under_way = app.system.attempting();
+    eprintln!("Draining {under_way} deliveries ({} s)… Ctrl-C again to stop now; nothing is lost.", drain.as_secs());
+    tracing::info!(signal, under_way, "draining");
+    tokio::select! {
+        is_drained = app.stop() => {
+            tracing::info!(is_drained, "stopped");
+            eprintln!("Stopped.");
+        }
+        _ = stop.next() => eprintln!("Stopped at once; what was under way is sent again after the next start."),
+    }
+    Ok(())
+}
+
+fn greet(
+    app: &App,
+    data: &str,
+    is_new: bool,
+    origins: &std::collections::BTreeMap<&'static str, String>,
+    took: Duration,
+) {
+    let addr = app.addr();
+    let config = if origins.is_empty() { "defaults".into() } else { format!("{} set", origins.len()) };
+    let new = if is_new { " (new)" } else { "" };
+    eprintln!("Loghorn {}   data {data}{new}   config: {config}\n", env!("CARGO_PKG_VERSION"));
+    eprintln!("  API         http://{addr}/api/v1     docs http://{addr}/docs");
+    eprintln!("  Access      open, loopback only\n");
+    let Recovered { subscriptions, queued, retrying, dead, unrouted } = app.system.recovered();
+    if !is_new {
+        eprintln!(
+            "Recovered {subscriptions} subscriptions, {queued} deliveries queued, {retrying} retries due, {dead} dead \
+             letters, {unrouted} events to route."
+        );
+    }
+    tracing::info!(%addr, data, subscriptions, queued, retrying, dead, unrouted, "ready");
+    eprintln!("Ready in {} ms. Ctrl-C drains and stops.", took.as_millis());
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// The operating system's clocks.
+struct SystemClock {
+    began: Instant,
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// The operating system's randomness.
+struct OsRandom;
+
+impl Random for OsRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::rng().fill_bytes(bytes);
+    }
+
+    fn dice(&self) -> Box<dyn Dice> {
+        struct Small(SmallRng);
+        impl Dice for Small {
+            fn unit(&mut self) -> f64 {
+                self.0.random()
+            }
+        }
+        Box::new(Small(SmallRng::seed_from_u64(rand::rng().next_u64())))
+    }
+}

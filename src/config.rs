@@ -1,0 +1,398 @@
+//! Settings: flag > environment > `./loghorn.toml` > `~/.config/loghorn/config.toml` > default.
+//!
+//! The only place that reads the environment. Every setting is one row of [`KEYS`]; unknown ones are refused with the
+//! nearest known one, and each keeps where it came from.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use loghorn_actors::{DeliveryOptions, Retention};
+use loghorn_domain::{egress, event::Limits};
+
+/// Everything that `loghorn serve` can be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the API listens.
+    pub bind: SocketAddr,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Names that the `Host` header may say, beside those of loopback.
+    pub hosts: Vec<String>,
+    /// Threads that serve HTTP.
+    pub workers: usize,
+    /// Where webhooks may go.
+    pub egress: egress::Policy,
+    /// Deliveries.
+    pub delivery: DeliveryOptions,
+    /// Limits of one event.
+    pub limits: Limits,
+    /// Largest request body, in bytes, also decompressed.
+    pub body_bytes_max: usize,
+    /// Bytes that requests under way may hold in all.
+    pub ingest_queue_bytes: usize,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// How long the id of an event is remembered.
+    pub dedupe: Duration,
+    /// How long a stop waits for the attempts under way.
+    pub drain: Duration,
+    /// The form of the logs.
+    pub log: LogFormat,
+    /// What is logged: `info`, `debug`, or a filter such as `loghorn_actors=debug`.
+    pub log_level: String,
+    /// Where each setting came from, for those that are not defaults.
+    pub origins: BTreeMap<&'static str, String>,
+}
+
+/// The form of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            data: "./loghorn-data".into(),
+            hosts: Vec::new(),
+            workers: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
+            egress: egress::Policy::default(),
+            delivery: DeliveryOptions::default(),
+            limits: Limits::default(),
+            body_bytes_max: 64 * MIB,
+            ingest_queue_bytes: 128 * MIB,
+            retention: Retention::default(),
+            dedupe: Duration::from_secs(24 * 3600),
+            drain: Duration::from_secs(10),
+            log: LogFormat::Auto,
+            log_level: "info".into(),
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
+/// What `loghorn serve` takes on the command line.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    pub bind: Option<String>,
+    /// Data directory [default: ./loghorn-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Configuration file, instead of ./loghorn.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Let webhooks go to this private range (repeatable), such as 10.0.0.0/8 or 127.0.0.0/8
+    #[arg(long, value_name = "CIDR")]
+    pub allow_private: Vec<String>,
+    /// Let webhooks go out without TLS
+    #[arg(long)]
+    pub allow_http: bool,
+    /// A name that the Host header may say (repeatable)
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+    /// Form of the logs: pretty or json [default: pretty on a terminal]
+    #[arg(long, value_name = "FORM")]
+    pub log: Option<String>,
+    /// What is logged: error, warn, info, debug, trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Any other setting, as in the file: --set delivery.timeout=5s (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Why the settings cannot be used: what, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+type Apply = fn(&mut Config, &str) -> Result<(), String>;
+
+/// Every setting: its key in TOML, what it does with its value as text (lists joined by commas). Its variable is
+/// `LOGHORN_` and the key in upper case with `_` for `.`.
+const KEYS: &[(&str, Apply)] = &[
+    ("bind", |c, v| set(&mut c.bind, v, "an address and port such as 127.0.0.1:8000")),
+    ("data", |c, v| set(&mut c.data, v, "a directory")),
+    ("hosts", |c, v| list(&mut c.hosts, v, "names")),
+    ("workers", |c, v| positive(&mut c.workers, v)),
+    ("log", |c, v| {
+        c.log = match v {
+            "auto" => LogFormat::Auto,
+            "pretty" => LogFormat::Pretty,
+            "json" => LogFormat::Json,
+            _ => return Err("expected auto, pretty or json".into()),
+        };
+        Ok(())
+    }),
+    ("log_level", |c, v| set(&mut c.log_level, v, "a level")),
+    ("drain", |c, v| span(&mut c.drain, v)),
+    ("egress.allow_private", |c, v| networks(&mut c.egress.allow_private, v)),
+    ("egress.allow_http", |c, v| set(&mut c.egress.allow_http, v, "true or false")),
+    ("delivery.endpoint_max_in_flight", |c, v| positive(&mut c.delivery.in_flight_max, v)),
+    ("delivery.threads", |c, v| positive(&mut c.delivery.threads, v)),
+    ("delivery.timeout", |c, v| span(&mut c.delivery.timeout, v)),
+    ("delivery.max_attempts", |c, v| positive(&mut c.delivery.retry.attempts_max, v)),
+    ("delivery.max_age", |c, v| span(&mut c.delivery.retry.age_max, v)),
+    ("delivery.backoff_base", |c, v| span(&mut c.delivery.retry.backoff_base, v)),
+    ("delivery.backoff_max", |c, v| span(&mut c.delivery.retry.backoff_max, v)),
+    ("breaker.failures", |c, v| positive(&mut c.delivery.breaker.failures, v)),
+    ("breaker.open_for", |c, v| span(&mut c.delivery.breaker.open_for, v)),
+    ("breaker.open_for_max", |c, v| span(&mut c.delivery.breaker.open_for_max, v)),
+    ("ingest.max_event", |c, v| bytes(&mut c.limits.event_bytes_max, v)),
+    ("ingest.max_body", |c, v| bytes(&mut c.body_bytes_max, v)),
+    ("ingest.queue_bytes", |c, v| bytes(&mut c.ingest_queue_bytes, v)),
+    ("retention.events", |c, v| span(&mut c.retention.events, v)),
+    ("retention.deliveries", |c, v| span(&mut c.retention.deliveries, v)),
+    ("retention.dedupe", |c, v| span(&mut c.dedupe, v)),
+];
+
+/// Settings of the command line as a client, which may stand in the same file.
+const CLIENT_KEYS: [&str; 1] = ["server"];
+const PREFIX: &str = "LOGHORN_";
+const FILE: &str = "loghorn.toml";
+
+impl Config {
+    /// The settings that `args`, the environment and the files make together.
+    pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        for (path, is_named) in files(args.config.as_deref()) {
+            config.apply_file(&path, is_named)?;
+        }
+        config.apply_environment(std::env::vars_os())?;
+        config.apply_flags(args)?;
+        Ok(config)
+    }
+
+    fn apply(&mut self, key: &str, value: &str, origin: &str) -> Result<(), ConfigError> {
+        let Some((name, apply)) = KEYS.iter().find(|(name, _)| *name == key) else {
+            let nearest = nearest(key);
+            return Err(ConfigError(format!("{origin}: unknown setting {key:?}; did you mean {nearest:?}?")));
+        };
+        apply(self, value).map_err(|why| ConfigError(format!("{origin}: {key} = {value:?}: {why}")))?;
+        self.origins.insert(name, origin.to_owned());
+        Ok(())
+    }
+
+    fn apply_file(&mut self, path: &Path, is_named: bool) -> Result<(), ConfigError> {
+        let origin = path.display().to_string();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => return Ok(()),
+            Err(error) => return Err(ConfigError(format!("{origin}: cannot be read: {error}"))),
+        };
+        for (key, value) in flat(&text, &origin)? {
+            if !CLIENT_KEYS.contains(&key.as_str()) {
+                self.apply(&key, &value, &origin)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_environment(
+        &mut self,
+        variables: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Result<(), ConfigError> {
+        for (name, value) in variables {
+            let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
+            let Some(key) = name.strip_prefix(PREFIX) else { continue };
+            let is_client = CLIENT_KEYS.iter().any(|client| variable(client) == name);
+            // `LOGHORN_TEST_…` belongs to tests.
+            if is_client || key.starts_with("TEST_") {
+                continue;
+            }
+            let known = KEYS.iter().find(|(known, _)| variable(known) == name);
+            let key = known.map_or_else(|| key.to_lowercase(), |(known, _)| (*known).to_owned());
+            self.apply(&key, value, &format!("environment variable {name}"))?;
+        }
+        Ok(())
+    }
+
+    fn apply_flags(&mut self, args: &ServeArgs) -> Result<(), ConfigError> {
+        let flags = [("bind", &args.bind), ("data", &args.data), ("log", &args.log), ("log_level", &args.log_level)];
+        for (key, value) in flags {
+            if let Some(value) = value {
+                self.apply(key, value, &format!("--{}", key.replace('_', "-")))?;
+            }
+        }
+        if !args.allow_private.is_empty() {
+            self.apply("egress.allow_private", &args.allow_private.join(","), "--allow-private")?;
+        }
+        if !args.hosts.is_empty() {
+            self.apply("hosts", &args.hosts.join(","), "--host")?;
+        }
+        if args.allow_http {
+            self.apply("egress.allow_http", "true", "--allow-http")?;
+        }
+        for pair in &args.set {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err(ConfigError(format!("--set {pair:?}: expected KEY=VALUE")));
+            };
+            self.apply(key, value, "--set")?;
+        }
+        Ok(())
+    }
+}
+
+/// The address of the server for the command line as a client, and in words where it came from.
+pub fn client_server(flag: Option<String>) -> Result<(String, String), ConfigError> {
+    if let Some(server) = flag {
+        return Ok((server, "--server".into()));
+    }
+    let name = variable("server");
+    if let Some(server) = std::env::vars().find(|(variable, _)| *variable == name) {
+        return Ok((server.1, format!("the environment variable {name}")));
+    }
+    for (path, _) in files(None).into_iter().rev() {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let found = flat(&text, &path.display().to_string())?.into_iter().find(|(key, _)| key == "server");
+        if let Some((_, server)) = found {
+            return Ok((server, path.display().to_string()));
+        }
+    }
+    Ok(("http://127.0.0.1:8000".into(), "the default".into()))
+}
+
+/// The files to read, the weakest first, and whether a person named them.
+fn files(named: Option<&Path>) -> Vec<(PathBuf, bool)> {
+    let home = std::env::home_dir().map(|home| (home.join(".config/loghorn/config.toml"), false));
+    let own = named.map_or_else(|| (PathBuf::from(FILE), false), |path| (path.to_owned(), true));
+    home.into_iter().chain([own]).collect()
+}
+
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
+}
+
+fn nearest(key: &str) -> &'static str {
+    let distance = |known: &str| strsim::damerau_levenshtein(known, key);
+    KEYS.iter().map(|(known, _)| *known).min_by_key(|known| distance(known)).unwrap_or("bind")
+}
+
+/// The settings of a TOML file as dotted keys and texts.
+fn flat(text: &str, origin: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    fn walk(prefix: &str, table: toml::Table, out: &mut Vec<(String, String)>) {
+        for (name, value) in table {
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            match value {
+                toml::Value::Table(table) => walk(&key, table, out),
+                toml::Value::Array(items) => {
+                    let items: Vec<String> = items.iter().map(text_of).collect();
+                    out.push((key, items.join(",")));
+                }
+                scalar => out.push((key, text_of(&scalar))),
+            }
+        }
+    }
+    fn text_of(value: &toml::Value) -> String {
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    }
+    let table: toml::Table = text.parse().map_err(|error| ConfigError(format!("{origin}: {error}")))?;
+    let mut out = Vec::new();
+    walk("", table, &mut out);
+    Ok(out)
+}
+
+fn set<T: std::str::FromStr>(place: &mut T, text: &str, expected: &str) -> Result<(), String> {
+    *place = text.parse().map_err(|_| format!("expected {expected}"))?;
+    Ok(())
+}
+
+fn positive<T: std::str::FromStr + PartialOrd + From<u8>>(place: &mut T, text: &str) -> Result<(), String> {
+    let number: T = text.parse().map_err(|_| "expected a whole number".to_owned())?;
+    if number < T::from(1) {
+        return Err("expected at least 1".into());
+    }
+    *place = number;
+    Ok(())
+}
+
+fn list(place: &mut Vec<String>, text: &str, _: &str) -> Result<(), String> {
+    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+    Ok(())
+}
+
+fn networks(place: &mut Vec<IpNet>, text: &str) -> Result<(), String> {
+    let network = |item: &str| {
+        let single = || item.parse::<std::net::IpAddr>().map(IpNet::from);
+        item.parse().or_else(|_| single()).map_err(|_| format!("{item:?}: expected a range such as 10.0.0.0/8"))
+    };
+    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(network).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+fn span(place: &mut Duration, text: &str) -> Result<(), String> {
+    *place = humantime::parse_duration(text).map_err(|_| "expected a duration such as 10s, 5m or 24h".to_owned())?;
+    Ok(())
+}
+
+/// A size: `256KiB`, `64MiB`, `1GiB`, or bytes.
+fn bytes(place: &mut usize, text: &str) -> Result<(), String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor: usize = match text[digits.len()..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("expected a size such as 256KiB or 64MiB".into()),
+    };
+    let number: usize = digits.parse().map_err(|_| "expected a size such as 256KiB or 64MiB".to_owned())?;
+    *place = number.checked_mul(factor).filter(|size| *size > 0).ok_or("out of range")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_beat_the_environment_which_beats_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        std::fs::write(&path, "data = 'a'\nbind = '127.0.0.1:1'\n[delivery]\ntimeout = '3s'\n").unwrap();
+        let mut config = Config::default();
+        config.apply_file(&path, true).unwrap();
+        config.apply_environment([("LOGHORN_DATA".into(), "b".into())].into_iter()).unwrap();
+        config.apply_flags(&ServeArgs { bind: Some("127.0.0.1:2".into()), ..ServeArgs::default() }).unwrap();
+        assert_eq!(config.bind.port(), 2);
+        assert_eq!(config.data, PathBuf::from("b"));
+        assert_eq!(config.delivery.timeout, Duration::from_secs(3));
+        assert_eq!(config.origins["data"], "environment variable LOGHORN_DATA");
+        assert_eq!(config.origins["bind"], "--bind");
+    }
+
+    #[test]
+    fn lists_and_sizes_are_read() {
+        let mut config = Config::default();
+        config.apply("egress.allow_private", "10.0.0.0/8, 127.0.0.1", "test").unwrap();
+        assert_eq!(config.egress.allow_private.len(), 2);
+        config.apply("ingest.max_body", "2MiB", "test").unwrap();
+        assert_eq!(config.body_bytes_max, 2 << 20);
+    }
+
+    #[test]
+    fn what_is_unknown_or_wrong_is_refused_with_a_hint() {
+        let mut config = Config::default();
+        let message = config.apply("delivery.time_out", "5s", "f.toml").unwrap_err().0;
+        assert!(message.contains("did you mean \"delivery.timeout\""), "{message}");
+        for (key, value) in
+            [("bind", "nowhere"), ("workers", "0"), ("ingest.max_body", "big"), ("egress.allow_private", "10/99")]
+        {
+            assert!(config.apply(key, value, "test").is_err(), "{key}");
+        }
+        assert!(config.apply_environment([("LOGHORN_BNID".into(), "x".into())].into_iter()).is_err());
+    }
+}

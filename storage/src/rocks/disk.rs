@@ -1,0 +1,109 @@
+//! What the engine asks of the file system besides RocksDB: a private directory, its format, its size, room to grow.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{OpenError, Options, keys::SCHEMA_VERSION};
+
+/// Names the format beside the database, so that a newer one is refused before anything is opened or changed. Written
+/// once the database has been made.
+const FORMAT_FILE: &str = "FORMAT";
+const FREE_BYTES_MIN: u64 = 256 << 20;
+const FREE_PERCENT_MIN: u64 = 5;
+
+/// Makes the directory if there is none; refuses one that others may enter.
+pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Io { path: path.to_owned(), source };
+    make_private(path).map_err(failed)?;
+    let mode = mode(path).map_err(failed)?;
+    if mode & 0o077 != 0 {
+        return Err(OpenError::Permissions { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn make_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path) -> io::Result<u32> {
+    Ok(0o700)
+}
+
+/// Whether a store was made here before. Refuses a newer one.
+pub(super) fn is_made(path: &Path) -> Result<bool, OpenError> {
+    let text = match fs::read_to_string(format_file(path)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(OpenError::Io { path: format_file(path), source }),
+    };
+    let found = text.trim().parse().map_err(|_| OpenError::Damaged {
+        path: path.to_owned(),
+        detail: format!("{FORMAT_FILE} should hold the number {SCHEMA_VERSION}").into(),
+    })?;
+    check_version(found)?;
+    Ok(true)
+}
+
+pub(super) fn check_version(found: u32) -> Result<(), OpenError> {
+    if found > SCHEMA_VERSION { Err(OpenError::Newer { found, known: SCHEMA_VERSION }) } else { Ok(()) }
+}
+
+/// Says that the store was made.
+pub(super) fn mark_made(path: &Path) -> Result<(), OpenError> {
+    let write = || {
+        let draft = path.join("FORMAT.new");
+        let mut file = fs::File::create(&draft)?;
+        file.write_all(format!("{SCHEMA_VERSION}\n").as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, format_file(path))?;
+        fs::File::open(path)?.sync_all()
+    };
+    write().map_err(|source| OpenError::Io { path: format_file(path), source })
+}
+
+fn format_file(path: &Path) -> PathBuf {
+    path.join(FORMAT_FILE)
+}
+
+/// Bytes of all files in the directory.
+pub(super) fn used_bytes(path: &Path) -> u64 {
+    let Ok(files) = fs::read_dir(path) else { return 0 };
+    files.flatten().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// Why no more events are taken, if the disk has too little room left.
+pub(super) fn shortage(options: &Options) -> Option<String> {
+    let (free, total) = space(&options.path)?;
+    let min = options.disk_free_min.unwrap_or_else(|| FREE_BYTES_MIN.min(total / 100 * FREE_PERCENT_MIN));
+    let path = options.path.display();
+    (free < min).then(|| format!("{free} bytes are free at {path}, and {min} are kept free"))
+}
+
+#[cfg(unix)]
+fn space(path: &Path) -> Option<(u64, u64)> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some((found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)))
+}
+
+#[cfg(not(unix))]
+fn space(_: &Path) -> Option<(u64, u64)> {
+    None
+}

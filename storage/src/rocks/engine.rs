@@ -1,0 +1,175 @@
+//! The contract, handed on to the threads that fulfil it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, mpsc},
+};
+
+use bytes::Bytes;
+use loghorn_domain::{EndpointNo, Event, EventId, NewEvent, Seq, Timestamp, delivery::Attempt};
+use tokio::sync::watch;
+
+use super::{
+    Crew,
+    core::{Core, Reply, promise, ready},
+    disk, lists, queue,
+    reads::{self, Lane},
+    router, shelf, writer,
+};
+use crate::{
+    Appended, Bounds, Caps, Catalog, Counters, DeliveryQuery, DeliveryQueue, DeliveryRecord, Durability, Error,
+    EventLog, EventQuery, Fence, LedgerLine, Matched, Page, Pending, Reads, Record, Revision, Settlement, Stretch,
+};
+
+/// One open store. The order of the fields is the order of closing: entrances, threads, database.
+pub(super) struct Engine {
+    pub(super) writer: mpsc::Sender<writer::Job>,
+    pub(super) queue: mpsc::Sender<queue::Job>,
+    /// Reads for the machinery: log, catalogue.
+    pub(super) log_lane: Lane,
+    /// Reads for people: they may take long.
+    pub(super) list_lane: Lane,
+    pub(super) _crew: Crew,
+    pub(super) core: Arc<Core>,
+}
+
+/// Submits what `job` makes of the reply.
+fn submit<J, T: Send + 'static>(to: &mpsc::Sender<J>, job: impl FnOnce(Reply<T>) -> J) -> Pending<T> {
+    let (reply, pending) = promise();
+    match to.send(job(reply)) {
+        Ok(()) => pending,
+        Err(_) => ready(Err(Error::Stopped)),
+    }
+}
+
+impl EventLog for Engine {
+    fn caps(&self) -> Caps {
+        let event_bytes_max = self.core.options.event_bytes_max;
+        Caps { durability: Durability::Fsync, is_shared: false, event_bytes_max }
+    }
+
+    fn append(&self, events: Vec<NewEvent>) -> Pending<Vec<Appended>> {
+        submit(&self.writer, |reply| writer::Job::Append { events, reply })
+    }
+
+    fn read(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>> {
+        let bounds = self.core.bounds();
+        if after >= bounds.last {
+            return ready(Ok(Vec::new()));
+        }
+        match self.core.tail.read(after.next().max(bounds.first), n_max, bytes_max) {
+            Some(events) => ready(Ok(events)),
+            None => self.log_lane.run(move |core| reads::events_after(core, after, n_max, bytes_max)),
+        }
+    }
+
+    fn get(&self, seq: Seq) -> Pending<Option<Arc<Event>>> {
+        if !self.core.holds(seq) {
+            return ready(Ok(None));
+        }
+        match self.core.tail.get(seq) {
+            Some(event) => ready(Ok(Some(event))),
+            None => self.log_lane.run(move |core| core.event(seq)),
+        }
+    }
+
+    fn find(&self, id: EventId) -> Pending<Option<Arc<Event>>> {
+        self.log_lane.run(move |core| core.find(&id))
+    }
+
+    fn tail(&self) -> watch::Receiver<Seq> {
+        self.core.moved.subscribe()
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.core.bounds()
+    }
+
+    fn trim(&self, events: Timestamp, deliveries: Timestamp) -> Pending<Bounds> {
+        submit(&self.queue, |reply| queue::Job::Trim { events, deliveries, reply })
+    }
+}
+
+impl DeliveryQueue for Engine {
+    fn fence(&self) -> Pending<Fence> {
+        submit(&self.queue, |reply| queue::Job::Fence { reply })
+    }
+
+    fn cursor(&self) -> Pending<Seq> {
+        ready(Ok(self.core.marks.cursor.seq()))
+    }
+
+    fn enqueue(&self, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Pending<()> {
+        ready(router::enqueue(&self.core, fence, matches, cursor))
+    }
+
+    fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch> {
+        submit(&self.queue, |reply| queue::Job::Head { endpoint, after, n, reply })
+    }
+
+    fn settle(&self, fence: Fence, settlements: Vec<Settlement>) -> Pending<()> {
+        submit(&self.queue, |reply| queue::Job::Settle { fence, settlements, reply })
+    }
+
+    fn replay(&self, fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp) -> Pending<Vec<(EndpointNo, Seq)>> {
+        submit(&self.queue, |reply| queue::Job::Replay { fence, deliveries, now, reply })
+    }
+
+    fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64> {
+        submit(&self.queue, |reply| queue::Job::Purge { fence, endpoint, now, reply })
+    }
+
+    fn waiting(&self) -> Pending<Vec<EndpointNo>> {
+        let accounts = self.core.accounts.lock();
+        let waiting = accounts.iter().filter(|(_, account)| account.counters().waiting > 0);
+        ready(Ok(waiting.map(|(endpoint, _)| *endpoint).collect()))
+    }
+
+    fn counters(&self) -> BTreeMap<EndpointNo, Counters> {
+        self.core.accounts.lock().iter().map(|(endpoint, account)| (*endpoint, account.counters())).collect()
+    }
+}
+
+impl Catalog for Engine {
+    fn get(&self, key: String) -> Pending<Option<Record>> {
+        self.log_lane.run(move |core| reads::record(core, key))
+    }
+
+    fn put_if(&self, key: String, expected: Option<Revision>, value: Bytes) -> Pending<Revision> {
+        submit(&self.writer, |reply| writer::Job::Put { key, expected, value, reply })
+    }
+
+    fn delete_if(&self, key: String, expected: Revision) -> Pending<()> {
+        submit(&self.writer, |reply| writer::Job::Delete { key, expected, reply })
+    }
+
+    fn list(&self, prefix: String) -> Pending<Vec<Record>> {
+        self.log_lane.run(move |core| reads::records(core, &prefix))
+    }
+}
+
+impl Reads for Engine {
+    fn events(&self, query: EventQuery) -> Pending<Page<Arc<Event>, Seq>> {
+        self.list_lane.run(move |core| lists::events(core, &query))
+    }
+
+    fn deliveries(&self, query: DeliveryQuery) -> Pending<Page<DeliveryRecord, (Seq, EndpointNo)>> {
+        self.list_lane.run(move |core| shelf::deliveries(core, &query))
+    }
+
+    fn delivery(&self, endpoint: EndpointNo, seq: Seq) -> Pending<Option<(DeliveryRecord, Vec<Attempt>)>> {
+        self.list_lane.run(move |core| lists::delivery(core, endpoint, seq))
+    }
+
+    fn ledger(&self) -> Pending<Vec<LedgerLine>> {
+        self.list_lane.run(lists::ledger)
+    }
+
+    fn read_only(&self) -> Option<Arc<str>> {
+        self.core.db.failure()
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        disk::used_bytes(&self.core.options.path)
+    }
+}

@@ -1,0 +1,86 @@
+//! A panic in each actor loses nothing, and the others never notice. Needs the feature `failpoints`.
+#![cfg(feature = "failpoints")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use support::{Loghorn, Mood, Receiver, event, until};
+
+/// Sends events one by one until `n` are accepted; how many requests were answered 503 instead.
+async fn send(server: &Loghorn, n: usize) -> usize {
+    let mut refused = 0;
+    for number in 0..n {
+        loop {
+            let (status, answer) = server.post("/api/v1/events", &event("ERROR", number)).await;
+            match status {
+                202 => break,
+                503 => refused += 1,
+                _ => panic!("{status} {answer}"),
+            }
+        }
+    }
+    refused
+}
+
+/// With these failpoints set, every accepted event arrives exactly under one id, and the ledger balances.
+async fn survives(failpoints: &str, panics: &str) {
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", failpoints)]).await;
+    let (one, other) = (Receiver::start(Mood::Answer(200, "")), Receiver::start(Mood::Answer(200, "")));
+    server.subscribe(&one.url(), json!({})).await;
+    server.subscribe(&other.url(), json!({})).await;
+    send(&server, 200).await;
+    until("all is delivered", 60, || async { server.delivery_stats().await["delivered"] == 400 }).await;
+    for receiver in [&one, &other] {
+        let ids: BTreeSet<String> = receiver.arrived().iter().map(|webhook| webhook.id().to_owned()).collect();
+        assert_eq!(ids.len(), 200);
+    }
+    server.assert_ledger_balances().await;
+    let (_, metrics) = server.call("GET", "/metrics", None).await;
+    let metrics = metrics.as_str().unwrap();
+    let line = metrics.lines().find(|line| line.starts_with(panics)).unwrap_or_else(|| panic!("{metrics}"));
+    assert!(!line.ends_with(" 0"), "nothing panicked: {line}");
+    let (_, health) = server.call("GET", "/api/v1/health", None).await;
+    assert_eq!(health["status"], "healthy", "{health}");
+}
+
+#[actix_rt::test]
+async fn the_ingest_actor_may_panic() {
+    survives("ingest::append=5%10*panic", r#"loghorn_actor_panics_total{actor="ingest"}"#).await;
+}
+
+#[actix_rt::test]
+async fn the_router_may_panic_before_and_after_its_write() {
+    survives("router::match=5%10*panic", r#"loghorn_actor_panics_total{actor="router"}"#).await;
+    survives("router::enqueued=10%10*panic", r#"loghorn_actor_panics_total{actor="router"}"#).await;
+}
+
+#[actix_rt::test]
+async fn a_delivery_actor_may_panic() {
+    survives("delivery::handle=2%15*panic", r#"loghorn_actor_panics_total{actor="delivery"}"#).await;
+}
+
+#[actix_rt::test]
+async fn an_attempt_may_panic() {
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "sender::attempt=10%10*panic")]).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    server.subscribe(&receiver.url(), json!({})).await;
+    send(&server, 100).await;
+    until("all is delivered", 60, || async { server.delivery_stats().await["delivered"] == 100 }).await;
+    assert_eq!(receiver.count(), 100);
+}
+
+#[actix_rt::test]
+async fn an_endpoint_whose_actor_always_panics_is_quarantined_and_health_says_so() {
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "delivery::handle=1000*panic")]).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    server.subscribe(&receiver.url(), json!({})).await;
+    send(&server, 3).await;
+    until("health says so", 20, || async {
+        let (_, health) = server.call("GET", "/api/v1/health", None).await;
+        health["status"] == "degraded" && health.to_string().contains("quarantined")
+    })
+    .await;
+    assert_eq!(server.delivery_stats().await["total_deliveries"], 3);
+}

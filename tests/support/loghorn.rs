@@ -1,0 +1,181 @@
+//! The real server, as a process.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// A running server; killed when dropped.
+pub struct Loghorn {
+    child: Child,
+    pub addr: SocketAddr,
+    pub data: PathBuf,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    /// Lives as long as the data is needed; `None` where the caller owns the folder.
+    folder: Option<tempfile::TempDir>,
+    client: awc::Client,
+}
+
+/// The binary under test: `LOGHORN_TEST_BINARY`, else the one built with the tests.
+pub fn binary() -> PathBuf {
+    std::env::var_os("LOGHORN_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_loghorn").into(), PathBuf::from)
+}
+
+/// Loopback may be reached, and failures are retried soon.
+const ARGS: [&str; 4] = ["--allow-private", "127.0.0.0/8", "--set", "delivery.backoff_base=100ms"];
+
+impl Loghorn {
+    pub async fn start() -> Self {
+        Self::start_with(&[], &[]).await
+    }
+
+    pub async fn start_with(args: &[&str], env: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut started = Self::start_in(&data, args, env).await;
+        started.folder = Some(folder);
+        started
+    }
+
+    pub async fn start_in(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let args: Vec<String> = ARGS.iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+        let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (child, addr) = spawn(data, &args, &env);
+        let client = awc::Client::builder().timeout(Duration::from_secs(30)).finish();
+        Self { child, addr, data: data.to_owned(), args, env, folder: None, client }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts again on the same data, with `env` instead of the environment before.
+    pub fn restart_with(&mut self, env: &[(&str, &str)]) {
+        self.env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        self.restart();
+    }
+
+    /// Starts again on the same data.
+    pub fn restart(&mut self) {
+        let (child, addr) = spawn(&self.data, &self.args, &self.env);
+        self.child = child;
+        self.addr = addr;
+    }
+
+    /// SIGTERM; the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let done = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        assert!(done.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// Resident memory, in bytes.
+    pub fn rss(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.pid())).unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call("GET", path, None).await;
+        assert_eq!(status, 200, "GET {path}: {body}");
+        body
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.call("POST", path, Some(body.to_string())).await
+    }
+
+    pub async fn call(&self, method: &str, path: &str, body: Option<String>) -> (u16, Value) {
+        let method = method.parse().unwrap();
+        let request = self.client.request(method, self.url(path)).insert_header(("Content-Type", "application/json"));
+        let mut answer = match body {
+            Some(body) => request.send_body(body).await,
+            None => request.send().await,
+        }
+        .unwrap();
+        let bytes = answer.body().limit(64 << 20).await.unwrap();
+        let status = answer.status().as_u16();
+        if bytes.is_empty() {
+            return (status, Value::Null);
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::String(text)))
+    }
+
+    /// Makes a subscription to everything at `url`; its id and secret.
+    pub async fn subscribe(&self, url: &str, more: Value) -> (String, String) {
+        let mut spec = serde_json::json!({"name": "test", "url": url, "events": ["**"]});
+        for (name, value) in more.as_object().unwrap() {
+            spec[name] = value.clone();
+        }
+        let (status, made) = self.post("/api/v1/subscriptions", &spec).await;
+        assert_eq!(status, 201, "{made}");
+        (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
+    }
+
+    pub async fn delivery_stats(&self) -> Value {
+        self.get("/api/v1/stats").await["delivery_stats"].clone()
+    }
+
+    /// Holds the counters against what is really in the queues.
+    pub async fn assert_ledger_balances(&self) {
+        let ledger = self.get("/api/v1/ledger").await;
+        assert_eq!(ledger["imbalance"], 0, "{ledger}");
+    }
+}
+
+fn spawn(data: &Path, args: &[String], env: &[(String, String)]) -> (Child, SocketAddr) {
+    let mut command = Command::new(binary());
+    command.arg("serve").args(["--bind", "127.0.0.1:0", "--log", "json", "--data"]).arg(data).args(args);
+    command.env_clear().envs(env.iter().map(|(k, v)| (k, v))).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let (tell, told) = mpsc::channel();
+    // Goes on reading, so that the server never waits for its log to be read.
+    std::thread::spawn(move || {
+        let is_loud = std::env::var_os("LOGHORN_TEST_LOUD").is_some();
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if is_loud {
+                eprintln!("{line}");
+            }
+            // Nobody listens any more once the address is known.
+            let _ = tell.send(line);
+        }
+    });
+    let mut seen = Vec::new();
+    loop {
+        let Ok(line) = told.recv_timeout(Duration::from_secs(60)) else {
+            panic!("the server did not start:\n{}", seen.join("\n"));
+        };
+        let json: Value = serde_json::from_str(&line).unwrap_or_default();
+        if json["message"] == "ready" {
+            return (child, json["addr"].as_str().unwrap().parse().unwrap());
+        }
+        seen.push(line);
+    }
+}
+
+impl Drop for Loghorn {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,29 @@
+//! What every end-to-end test needs: the real server as a process of its own, a real receiver, a small client.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+pub mod loghorn;
+pub mod receiver;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub use loghorn::Loghorn;
+pub use receiver::{Mood, Receiver};
+
+/// Waits until `holds`, at most `seconds`; panics with `what` otherwise.
+pub async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, mut holds: impl FnMut() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A line of the log as a sender writes it.
+pub fn event(level: &str, n: usize) -> Value {
+    serde_json::json!({
+        "id": format!("test-{level}-{n}"), "level": level, "source": "shop", "message": format!("line {n}"),
+        "metadata": {"n": n}
+    })
+}

@@ -1,0 +1,193 @@
+//! A real receiver of webhooks: remembers what arrived and answers as told, politely or not.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// How a receiver answers.
+#[derive(Debug, Clone)]
+pub enum Mood {
+    /// This status, with these header lines.
+    Answer(u16, &'static str),
+    /// 200 after so long.
+    Slow(Duration),
+    /// Never.
+    Hang,
+    /// Cuts the connection as soon as the request was read.
+    Reset,
+    /// Something that is no HTTP.
+    Garbage,
+    /// A head, then one byte a second.
+    Drip,
+    /// A body without end.
+    Endless,
+}
+
+/// One webhook as it arrived.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub at: Instant,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Webhook {
+    pub fn id(&self) -> &str {
+        &self.headers["webhook-id"]
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The id of the event inside.
+    pub fn event_id(&self) -> String {
+        self.json()["data"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Both schemes; the standard one with someone else's verifier.
+    pub fn verify(&self, secret: &str) {
+        let mut headers = http::HeaderMap::new();
+        for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+            headers.insert(name, self.headers[name].parse().unwrap());
+        }
+        let secret = loghorn_domain::secret::Secret::own(secret.into()).unwrap();
+        standardwebhooks::Webhook::new(&secret.as_whsec()).unwrap().verify(&self.body, &headers).unwrap();
+        loghorn_domain::signing::verify_plain(&secret, &self.headers["x-webhook-signature"], &self.body).unwrap();
+    }
+}
+
+/// A running receiver.
+#[derive(Clone)]
+pub struct Receiver {
+    pub addr: SocketAddr,
+    mood: Arc<Mutex<Mood>>,
+    arrived: Arc<Mutex<Vec<Webhook>>>,
+}
+
+impl Receiver {
+    /// A receiver on a port of its own, on a thread of its own.
+    pub fn start(mood: Mood) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let receiver = Self { addr, mood: Arc::new(Mutex::new(mood)), arrived: Arc::default() };
+        let serving = receiver.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener).unwrap();
+                loop {
+                    if let Ok((stream, _)) = listener.accept().await {
+                        tokio::spawn(serving.clone().serve(stream));
+                    }
+                }
+            });
+        });
+        receiver
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.addr)
+    }
+
+    pub fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    pub fn arrived(&self) -> Vec<Webhook> {
+        self.arrived.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.arrived.lock().unwrap().len()
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut buffer = Vec::new();
+        while let Some(webhook) = read(&mut stream, &mut buffer).await {
+            self.arrived.lock().unwrap().push(webhook);
+            let mood = self.mood.lock().unwrap().clone();
+            if answer(&mut stream, mood).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// One request; `None` at the end of the connection.
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Webhook> {
+    let head_end = loop {
+        if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
+    let headers: HashMap<String, String> = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers.get("content-length").map_or(0, |text| text.parse().unwrap());
+    while buffer.len() < head_end + length {
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = buffer[head_end..head_end + length].to_vec();
+    buffer.drain(..head_end + length);
+    Some(Webhook { at: Instant::now(), headers, body })
+}
+
+/// `None` where the connection is not to be used again.
+async fn answer(stream: &mut TcpStream, mood: Mood) -> Option<()> {
+    match mood {
+        Mood::Answer(status, headers) => {
+            let text = format!("HTTP/1.1 {status} Said\r\n{headers}Content-Length: 2\r\n\r\nok");
+            stream.write_all(text.as_bytes()).await.ok()
+        }
+        Mood::Slow(pause) => {
+            tokio::time::sleep(pause).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.ok()
+        }
+        Mood::Hang => {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            None
+        }
+        Mood::Reset => {
+            let _ = stream.set_linger(Some(Duration::ZERO));
+            None
+        }
+        Mood::Garbage => {
+            let _ = stream.write_all(b"\x00\x01\x02 what is this\r\n\r\n").await;
+            None
+        }
+        Mood::Drip => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n").await.ok()?;
+            loop {
+                stream.write_all(b"x").await.ok()?;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        Mood::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.ok()?;
+            let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+            loop {
+                stream.write_all(chunk.as_bytes()).await.ok()?;
+            }
+        }
+    }
+}

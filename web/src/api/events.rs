@@ -1,0 +1,212 @@
+//! Events: in by REST, and read back.
+
+use std::{borrow::Cow, sync::Arc};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use loghorn_domain::{Draft, Event, EventId, Level, NewEvent, Pattern, Problem, Timestamp, event::Limits};
+use loghorn_storage::{Appended, DeliveryQuery, EventQuery};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Page, deliveries::{self, Delivery}};
+use crate::{State, body, error::Error, lists::{self, Query}};
+
+/// Most problems of one request that are reported.
+const PROBLEMS_MAX: usize = 20;
+/// Bodies above this size are parsed away from the server's threads.
+const INLINE_MAX: usize = 256 * 1024;
+
+/// What became of one event.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Accepted {
+    /// Its id.
+    pub id: String,
+    /// Its place in the log.
+    pub seq: u64,
+    /// Always `accepted`.
+    pub status: String,
+    /// True where the id was known already: nothing new was stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+}
+
+/// What became of many events.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AcceptedMany {
+    /// Stored.
+    pub accepted: u64,
+    /// Known already.
+    pub duplicates: u64,
+    /// Lowest seq among them; null where there were none.
+    pub first_seq: Option<u64>,
+    /// Highest seq among them.
+    pub last_seq: Option<u64>,
+}
+
+/// Take one event, a JSON array of them, or NDJSON. Answers once they are on disk.
+#[utoipa::path(
+    post, path = "/api/v1/events", tag = "events", request_body = serde_json::Value,
+    responses((status = 202, body = Accepted), (status = 422, body = crate::error::Problem), (status = 503, body = crate::error::Problem))
+)]
+pub(crate) async fn create(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
+    Query::read(&request, &[])?;
+    let body = body::read(&request, payload, state.system.ingest(), state.options.body_bytes_max).await?;
+    let is_lines = request.headers().get("content-type").is_some_and(|value| value.as_bytes().windows(6).any(|w| w == b"ndjson"));
+    let key = idempotency_key(&request)?;
+    let (now, limits) = (state.system.clock().now(), state.system.limits());
+    let bytes = body.bytes;
+    let is_small = bytes.len() <= INLINE_MAX;
+    let parse = move || parse(&bytes, is_lines, key, now, limits);
+    let parsed = if is_small { parse() } else { web::block(parse).await.map_err(|_| Error::unavailable("overloaded", "no thread is free"))? };
+    let parsed = parsed.inspect_err(|_| state.system.metrics().rejected(1))?;
+    let appended = match parsed.events.is_empty() {
+        true => Vec::new(),
+        false => state.system.ingest().append(body.room, parsed.events).await?,
+    };
+    match &appended[..] {
+        [Appended { seq, id, is_duplicate }] if parsed.is_single => Ok(HttpResponse::Accepted().json(Accepted {
+            id: id.to_string(),
+            seq: seq.0,
+            status: "accepted".into(),
+            duplicate: *is_duplicate,
+        })),
+        many => Ok(HttpResponse::Accepted().json(summary(many))),
+    }
+}
+
+/// Counts what became of `appended`.
+pub(crate) fn summary(appended: &[Appended]) -> AcceptedMany {
+    let duplicates = appended.iter().filter(|one| one.is_duplicate).count() as u64;
+    AcceptedMany {
+        accepted: appended.len() as u64 - duplicates,
+        duplicates,
+        first_seq: appended.iter().map(|one| one.seq.0).min(),
+        last_seq: appended.iter().map(|one| one.seq.0).max(),
+    }
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<EventId>, Error> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
+    let bad = || Error::malformed("Idempotency-Key: expected 1 to 128 visible ASCII characters", "send a shorter or plainer key");
+    parsed.map(Some).ok_or_else(bad)
+}
+
+struct Parsed {
+    events: Vec<NewEvent>,
+    /// The body was one object.
+    is_single: bool,
+}
+
+fn parse(bytes: &[u8], is_lines: bool, key: Option<EventId>, now: Timestamp, limits: Limits) -> Result<Parsed, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Error::malformed(format!("the body is no UTF-8, at byte {}", error.valid_up_to()), "send UTF-8")
+    })?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let bad_json = |error: serde_json::Error| Error::malformed(format!("not well-formed JSON: {error}"), "send one event object, an array of them, or one object a line (application/x-ndjson)");
+    let first_line_is_whole = || text.lines().next().is_some_and(|line| text.len() > line.len() && serde_json::from_str::<&RawValue>(line).is_ok());
+    let parts: Vec<Cow<'_, str>> = match text.as_bytes().first() {
+        None => return Err(Error::malformed("the body is empty", "send an event")),
+        Some(b'[') if !is_lines => {
+            let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(bad_json)?;
+            parts.into_iter().map(|part| Cow::Borrowed(part.get())).collect()
+        }
+        Some(b'{') if is_lines || first_line_is_whole() => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Cow::Borrowed).collect(),
+        _ => vec![Cow::Borrowed(text)],
+    };
+    let is_single = !is_lines && text.starts_with('{') && parts.len() == 1;
+    let mut events = Vec::with_capacity(parts.len());
+    let (mut problems, mut wrong) = (Vec::new(), 0_usize);
+    for (index, part) in parts.iter().enumerate() {
+        let sealed = Draft::from_json(part.as_bytes()).and_then(|mut draft| {
+            if draft.id.is_none() {
+                draft.id = key_for(key.as_ref(), index, is_single)?;
+            }
+            draft.seal(now, limits)
+        });
+        match sealed {
+            Ok(event) => events.push(event),
+            Err(problem) if is_single && problem.detail.starts_with("not well-formed JSON") => {
+                return Err(Error::malformed(problem.detail, "send one event object, an array of them, or one object a line (application/x-ndjson)"));
+            }
+            Err(Problem { pointer, detail }) => {
+                wrong += 1;
+                if problems.len() < PROBLEMS_MAX {
+                    problems.push(Problem::new(if is_single { pointer } else { format!("/{index}{pointer}") }, detail));
+                }
+            }
+        }
+    }
+    if wrong > problems.len() {
+        problems.push(Problem::new("", format!("and {} more; nothing was stored", wrong - PROBLEMS_MAX)));
+    }
+    if problems.is_empty() { Ok(Parsed { events, is_single }) } else { Err(Error::invalid(problems)) }
+}
+
+/// The id that the request's key gives to its event number `index`.
+fn key_for(key: Option<&EventId>, index: usize, is_single: bool) -> Result<Option<EventId>, Problem> {
+    let Some(key) = key else { return Ok(None) };
+    if is_single {
+        return Ok(Some(key.clone()));
+    }
+    let id = format!("{key}/{index}").parse();
+    id.map(Some).map_err(|_| Problem::new("/id", "Idempotency-Key: too long for many events, 120 characters will do"))
+}
+
+const KNOWN: [&str; 9] = ["type", "level", "min_level", "source", "since", "until", "q", "limit", "cursor"];
+
+/// Events, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "events",
+    params(
+        ("type" = Option<String>, Query, description = "a type or pattern"), ("level" = Option<String>, Query),
+        ("min_level" = Option<String>, Query), ("source" = Option<String>, Query),
+        ("since" = Option<String>, Query, description = "a time or a span"), ("until" = Option<String>, Query),
+        ("q" = Option<String>, Query, description = "text anywhere in the event"),
+        ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query),
+    ),
+    responses((status = 200, body = Page<serde_json::Value>))
+)]
+pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let query = Query::read(&request, &KNOWN)?;
+    let (now, levels) = (state.system.clock().now(), "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL");
+    let page = state.system.store().reads.events(EventQuery {
+        before: query.cursor("e")?.map(|[seq]| loghorn_domain::Seq(seq)),
+        limit: query.limit()?,
+        event_type: query.parsed::<Pattern>("type", "an event type or a pattern such as payment.**")?,
+        level: query.parsed::<Level>("level", levels)?,
+        level_min: query.parsed::<Level>("min_level", levels)?,
+        source: query.text("source").map(str::to_owned),
+        since: query.time("since", now)?,
+        until: query.time("until", now)?,
+        text: query.text("q").map(str::to_owned),
+    });
+    let page = page.await?;
+    let items: Vec<Box<RawValue>> = page.items.iter().map(|event| raw(event)).collect::<Result<_, _>>()?;
+    Ok(HttpResponse::Ok().json(Page { items, next_cursor: page.next.map(|seq| lists::cursor("e", &[seq.0])) }))
+}
+
+fn raw(event: &Event) -> Result<Box<RawValue>, Error> {
+    RawValue::from_string(event.json()).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()).into())
+}
+
+/// One event.
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 200, body = serde_json::Value), (status = 404, body = crate::error::Problem)))]
+pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let event = find(&state, &id).await?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(event.json()))
+}
+
+async fn find(state: &State, id: &str) -> Result<Arc<Event>, Error> {
+    let id: EventId = id.parse().map_err(|_| Error::not_found("event"))?;
+    state.system.store().log.find(id).await?.ok_or_else(|| Error::not_found("event"))
+}
+
+/// The deliveries of one event.
+#[utoipa::path(get, path = "/api/v1/events/{id}/deliveries", tag = "events", params(("id" = String, Path)), responses((status = 200, body = Page<Delivery>)))]
+pub(crate) async fn deliveries(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let query = Query::read(&request, &["limit", "cursor"])?;
+    let event = find(&state, &id).await?;
+    let narrowed = DeliveryQuery { seq: Some(event.seq), limit: query.limit()?, after: lists::delivery_after(&query)?, ..Default::default() };
+    Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed, false).await?))
+}

@@ -1,0 +1,107 @@
+//! The API, one file a noun: wire types, handlers and their description together.
+
+pub mod dead_letters;
+pub mod deliveries;
+pub mod events;
+pub mod health;
+pub mod ledger;
+mod metrics;
+pub mod stats;
+pub mod subscriptions;
+
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Continue with `?cursor=`; null on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// The description of the whole API.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Loghorn", description = "Log events in by HTTP push, signed webhooks out.", license(name = "MIT OR Apache-2.0")),
+    paths(
+        events::create, events::list, events::get, events::deliveries,
+        subscriptions::create, subscriptions::list, subscriptions::get, subscriptions::replace, subscriptions::patch,
+        subscriptions::delete, subscriptions::test, subscriptions::pause, subscriptions::resume,
+        deliveries::list, deliveries::get, deliveries::resend,
+        dead_letters::list, dead_letters::replay, dead_letters::replay_one,
+        stats::get, health::get, health::live, health::ready, ledger::get,
+        crate::shippers::ingest,
+    )
+)]
+pub(crate) struct Document;
+
+/// Adds the API's routes.
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    let api = web::scope("/api/v1")
+        .service(resource("/events", "GET, POST").route(web::get().to(events::list)).route(web::post().to(events::create)))
+        .service(resource("/events/{id}/deliveries", "GET").route(web::get().to(events::deliveries)))
+        .service(resource("/events/{id}", "GET").route(web::get().to(events::get)))
+        .service(resource("/subscriptions", "GET, POST").route(web::get().to(subscriptions::list)).route(web::post().to(subscriptions::create)))
+        .service(
+            resource("/subscriptions/{id}", "GET, PUT, PATCH, DELETE")
+                .route(web::get().to(subscriptions::get))
+                .route(web::put().to(subscriptions::replace))
+                .route(web::patch().to(subscriptions::patch))
+                .route(web::delete().to(subscriptions::delete)),
+        )
+        .service(resource("/subscriptions/{id}/test", "POST").route(web::post().to(subscriptions::test)))
+        .service(resource("/subscriptions/{id}/pause", "POST").route(web::post().to(subscriptions::pause)))
+        .service(resource("/subscriptions/{id}/resume", "POST").route(web::post().to(subscriptions::resume)))
+        .service(resource("/deliveries", "GET").route(web::get().to(deliveries::list)))
+        .service(resource("/deliveries/{id}", "GET").route(web::get().to(deliveries::get)))
+        .service(resource("/deliveries/{id}/resend", "POST").route(web::post().to(deliveries::resend)))
+        .service(resource("/dead-letters", "GET").route(web::get().to(dead_letters::list)))
+        .service(resource("/dead-letters/replay", "POST").route(web::post().to(dead_letters::replay)))
+        .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
+        .service(resource("/stats", "GET").route(web::get().to(stats::get)))
+        .service(resource("/health", "GET").route(web::get().to(health::get)))
+        .service(resource("/health/live", "GET").route(web::get().to(health::live)))
+        .service(resource("/health/ready", "GET").route(web::get().to(health::ready)))
+        .service(resource("/ledger", "GET").route(web::get().to(ledger::get)))
+        .service(resource("/openapi.json", "GET").route(web::get().to(document)))
+        .default_service(web::to(no_route));
+    config.service(resource("/metrics", "GET").route(web::get().to(metrics::get)));
+    config.service(resource("/", "GET").route(web::get().to(front)));
+    config.service(api);
+    #[cfg(feature = "docs")]
+    config.service(utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", crate::openapi()));
+    #[cfg(feature = "docs")]
+    config.service(web::redirect("/docs", "/docs/"));
+}
+
+/// A resource that answers other methods with 405 and what it takes.
+pub(crate) fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
+    let refuse = move |method: Method| async move { Err::<HttpResponse, Error>(Error::method(method.as_str(), allow)) };
+    web::resource(path.to_owned()).default_service(web::to(refuse))
+}
+
+/// What is served nowhere.
+pub(crate) async fn no_route(request: HttpRequest) -> Result<HttpResponse, Error> {
+    Err(Error::no_route(request.path()))
+}
+
+async fn document() -> Result<HttpResponse, Error> {
+    Ok(HttpResponse::Ok().json(crate::openapi()))
+}
+
+const FRONT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Loghorn</title><h1>Loghorn</h1>\
+    <p>The dashboard is not part of this build. <a href=/docs/>API</a> · <a href=/api/v1/health>health</a> · \
+    <a href=/api/v1/stats>stats</a> · <a href=/metrics>metrics</a></html>";
+
+/// For browsers; everyone else is told where the API is.
+async fn front(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let accept = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("text/html") {
+        return Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(FRONT));
+    }
+    Err(Error::no_route("/ for programs; the API begins at /api/v1"))
+}

@@ -1,0 +1,291 @@
+//! Subscriptions: who wants which events, where.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use loghorn_domain::{
+    DeliveryId, Problem, Subscription, SubscriptionId,
+    secret::Secret,
+    subscription::{SHOWN_ONLY, Spec},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::Page;
+use crate::{State, body, error::Error, lists::{self, Query}};
+
+/// A subscription as it is shown: what a person wrote, and what Loghorn adds.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Shown {
+    /// Its id.
+    pub id: String,
+    /// What a person wrote: `name`, `url`, `events`, `filters`, `headers`, `retry` …
+    #[serde(flatten)]
+    pub spec: Map<String, Value>,
+    /// `active`, `paused` or `disabled`.
+    pub state: String,
+    /// Why Loghorn itself disabled it.
+    pub disabled_reason: Option<String>,
+    /// `closed`, `open` or `half_open`.
+    pub circuit: String,
+    /// Grows with each change; also in the ETag.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+    /// What its webhooks are signed with; only in the answer to its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// What a test event became.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Tested {
+    /// The event.
+    pub event_id: String,
+    /// The delivery.
+    pub delivery_id: String,
+}
+
+/// Answers to creations with an `Idempotency-Key`, so that a repeat makes nothing new. In memory, the last 1000.
+#[derive(Default)]
+pub(crate) struct Made(std::sync::Mutex<VecDeque<(String, SubscriptionId)>>);
+
+const MADE_MAX: usize = 1000;
+
+impl Made {
+    fn find(&self, key: &str) -> Option<SubscriptionId> {
+        let made = self.0.lock().ok()?;
+        made.iter().find(|(known, _)| known == key).map(|(_, id)| id.clone())
+    }
+
+    fn add(&self, key: String, id: SubscriptionId) {
+        if let Ok(mut made) = self.0.lock() {
+            made.push_back((key, id));
+            if made.len() > MADE_MAX {
+                made.pop_front();
+            }
+        }
+    }
+}
+
+fn shown(state: &State, subscription: &Subscription) -> Shown {
+    let spec = match serde_json::to_value(&subscription.spec) {
+        Ok(Value::Object(mut spec)) => {
+            if let Some(Value::Object(headers)) = spec.get_mut("headers") {
+                for (name, value) in headers.iter_mut() {
+                    let masked = super::deliveries::masked(name, value.as_str().unwrap_or_default());
+                    *value = masked.into();
+                }
+            }
+            spec
+        }
+        _ => Map::new(),
+    };
+    let name = |value: Result<Value, _>| value.ok().and_then(|value: Value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let circuit = state.system.directory().live(subscription.endpoint).circuit().0;
+    Shown {
+        id: subscription.id.to_string(),
+        spec,
+        state: name(serde_json::to_value(subscription.state()).map_err(drop)),
+        disabled_reason: subscription.disabled_reason.clone(),
+        circuit: name(serde_json::to_value(circuit).map_err(drop)),
+        version: subscription.version,
+        created_at: subscription.created_at.to_string(),
+        updated_at: subscription.updated_at.to_string(),
+        secret: None,
+    }
+}
+
+fn etag(subscription: &Subscription) -> (header::HeaderName, String) {
+    (header::ETAG, format!("\"v{}\"", subscription.version))
+}
+
+/// The version that `If-Match` names; `None` where any will do.
+fn if_match(request: &HttpRequest) -> Result<Option<u32>, Error> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.strip_prefix("\"v").and_then(|rest| rest.strip_suffix('"')).and_then(|number| number.parse().ok());
+    version.map(Some).ok_or_else(|| Error::malformed(format!("If-Match: {text:?} is no ETag of a subscription"), "send the ETag of its last answer, quotes included"))
+}
+
+/// Reads a JSON body with a pointer to what is wrong.
+pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let value: Value = value(bytes)?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+        Error::invalid([Problem::new(pointer, error.inner().to_string())])
+    })
+}
+
+fn value(bytes: &[u8]) -> Result<Value, Error> {
+    let bad = |error: serde_json::Error| Error::malformed(format!("not well-formed JSON: {error}"), "send one JSON object in UTF-8");
+    serde_json::from_slice(bytes).map_err(bad)
+}
+
+async fn object(state: &State, request: &HttpRequest, payload: web::Payload) -> Result<Map<String, Value>, Error> {
+    Query::read(request, &[])?;
+    let body = body::read(request, payload, state.system.ingest(), state.options.body_bytes_max).await?;
+    let Value::Object(mut object) = value(&body.bytes)? else {
+        return Err(Error::invalid([Problem::new("", "expected a JSON object")]));
+    };
+    // What we show may be sent back.
+    for member in SHOWN_ONLY {
+        object.remove(member);
+    }
+    Ok(object)
+}
+
+fn spec(object: Map<String, Value>) -> Result<Spec, Error> {
+    Spec::from_json(Value::Object(object)).map_err(Error::invalid)
+}
+
+fn find(state: &State, id: &str) -> Result<Arc<Subscription>, Error> {
+    let id: SubscriptionId = id.parse().map_err(|_| Error::not_found("subscription"))?;
+    state.system.subscriptions().get(&id).ok_or_else(|| Error::not_found("subscription"))
+}
+
+/// Make a subscription. The answer holds its secret, which is shown only here.
+#[utoipa::path(post, path = "/api/v1/subscriptions", tag = "subscriptions", request_body = serde_json::Value, responses((status = 201, body = Shown), (status = 422, body = crate::error::Problem)))]
+pub(crate) async fn create(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
+    let mut object = object(&state, &request, payload).await?;
+    let wrong = |detail: String| Error::invalid([Problem::new("/secret", detail)]);
+    let secret = match object.remove("secret") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(Secret::own(text).map_err(|error| wrong(error.to_string()))?),
+        Some(_) => return Err(wrong("expected a string".into())),
+    };
+    let spec = spec(object)?;
+    let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let known = key.as_deref().and_then(|key| state.made.find(key)).and_then(|id| state.system.subscriptions().get(&id));
+    let made = match known {
+        Some(known) => known,
+        None => state.system.subscriptions().create(spec, secret).await?,
+    };
+    if let Some(key) = key {
+        state.made.add(key, made.id.clone());
+    }
+    let shown = Shown { secret: Some(made.secret.reveal().to_owned()), ..shown(&state, &made) };
+    let location = format!("/api/v1/subscriptions/{}", made.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).insert_header(etag(&made)).insert_header((header::CACHE_CONTROL, "no-store")).json(shown))
+}
+
+/// Subscriptions, oldest first.
+#[utoipa::path(get, path = "/api/v1/subscriptions", tag = "subscriptions", params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)), responses((status = 200, body = Page<Shown>)))]
+pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let query = Query::read(&request, &["limit", "cursor"])?;
+    let limit = query.limit()?;
+    let after = query.cursor("s")?.map(|[millis, endpoint]| (millis, endpoint));
+    let place = |subscription: &Subscription| (u64::try_from(subscription.created_at.millis()).unwrap_or(0), u64::from(subscription.endpoint.0));
+    let mut all = state.system.subscriptions().list();
+    all.sort_by_key(|subscription| place(subscription));
+    let mut rest = all.iter().filter(|subscription| after.is_none_or(|after| place(subscription) > after)).peekable();
+    let page: Vec<_> = rest.by_ref().take(limit).collect();
+    let last = page.last().filter(|_| rest.peek().is_some()).map(|subscription| place(subscription));
+    let items: Vec<Shown> = page.iter().map(|subscription| shown(&state, subscription)).collect();
+    Ok(HttpResponse::Ok().json(Page { items, next_cursor: last.map(|(millis, endpoint)| lists::cursor("s", &[millis, endpoint])) }))
+}
+
+/// One subscription.
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown), (status = 404, body = crate::error::Problem)))]
+pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let found = find(&state, &id)?;
+    Ok(answer(&state, &found))
+}
+
+fn answer(state: &State, subscription: &Subscription) -> HttpResponse {
+    HttpResponse::Ok().insert_header(etag(subscription)).json(shown(state, subscription))
+}
+
+/// Replace what was written. `If-Match` guards against lost updates.
+#[utoipa::path(put, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = serde_json::Value, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
+pub(crate) async fn replace(state: web::Data<State>, request: HttpRequest, id: web::Path<String>, payload: web::Payload) -> Result<HttpResponse, Error> {
+    let found = find(&state, &id)?;
+    let version = if_match(&request)?;
+    let mut object = object(&state, &request, payload).await?;
+    keep_masked(&mut object, &found);
+    let changed = state.system.subscriptions().update(&found.id, version, spec(object)?).await?;
+    Ok(answer(&state, &changed))
+}
+
+/// Change some members: a JSON merge patch (RFC 7396).
+#[utoipa::path(patch, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = serde_json::Value, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
+pub(crate) async fn patch(state: web::Data<State>, request: HttpRequest, id: web::Path<String>, payload: web::Payload) -> Result<HttpResponse, Error> {
+    let found = find(&state, &id)?;
+    // Between reading and writing nobody else may change it, whether the caller minds or not.
+    let version = Some(if_match(&request)?.unwrap_or(found.version));
+    let mut patch = object(&state, &request, payload).await?;
+    keep_masked(&mut patch, &found);
+    let mut merged = serde_json::to_value(&found.spec).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()))?;
+    merge(&mut merged, Value::Object(patch));
+    let changed = state.system.subscriptions().update(&found.id, version, Spec::from_json(merged).map_err(Error::invalid)?).await?;
+    Ok(answer(&state, &changed))
+}
+
+/// A masked value that is sent back means "as it was".
+fn keep_masked(object: &mut Map<String, Value>, found: &Subscription) {
+    let Some(Value::Object(headers)) = object.get_mut("headers") else { return };
+    for (name, value) in headers.iter_mut() {
+        if let Some(kept) = found.spec.headers.get(name)
+            && *value == super::deliveries::masked(name, kept).as_str()
+        {
+            *value = kept.clone().into();
+        }
+    }
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Some(target) = target.as_object_mut() else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(&name);
+        } else {
+            merge(target.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// Delete it: nothing more is sent, and what waits is cancelled.
+#[utoipa::path(delete, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), responses((status = 204), (status = 404, body = crate::error::Problem)))]
+pub(crate) async fn delete(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let found = find(&state, &id)?;
+    state.system.subscriptions().delete(&found.id, if_match(&request)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Send a synthetic, marked event to this subscription alone, through the real path.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/test", tag = "subscriptions", params(("id" = String, Path)), responses((status = 202, body = Tested), (status = 409, body = crate::error::Problem)))]
+pub(crate) async fn test(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let found = find(&state, &id)?;
+    let sent = state.system.send_test(&found.id).await?;
+    let event = state.system.store().log.get(sent.seq).await?.ok_or_else(|| Error::not_found("event"))?;
+    let delivery_id = DeliveryId { received_at: event.head.received_at, endpoint: found.endpoint, seq: sent.seq };
+    Ok(HttpResponse::Accepted().json(Tested { event_id: sent.id.to_string(), delivery_id: delivery_id.to_string() }))
+}
+
+/// Let deliveries queue up.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/pause", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
+pub(crate) async fn pause(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let id = find(&state, &id)?.id.clone();
+    Ok(answer(&state, &*state.system.subscriptions().set_paused(&id, true).await?))
+}
+
+/// Deliver again, what waits first.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/resume", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
+pub(crate) async fn resume(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let id = find(&state, &id)?.id.clone();
+    Ok(answer(&state, &*state.system.subscriptions().set_paused(&id, false).await?))
+}

@@ -1,0 +1,247 @@
+//! Every error that leaves by HTTP: the only table from errors to status codes (RFC 9457, problem+json).
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+use loghorn_actors::{AppendError, ChangeError, RETRY_AFTER, ReplayError, TestError};
+use loghorn_domain::Problem as Wrong;
+use loghorn_storage::Error as StoreError;
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, why, and what to do.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// A name for the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same for a person.
+    pub title: String,
+    /// The status code.
+    pub status: u16,
+    /// What exactly is wrong.
+    pub detail: String,
+    /// What to do.
+    pub remedy: String,
+    /// To be named in questions; stands in the log too.
+    pub request_id: String,
+    /// Each thing that is wrong with what was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Item>,
+}
+
+/// One thing that is wrong with what was sent.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Item {
+    /// JSON pointer to it.
+    pub pointer: String,
+    /// What was expected.
+    pub detail: String,
+}
+
+impl From<Wrong> for Item {
+    fn from(Wrong { pointer, detail }: Wrong) -> Self {
+        Self { pointer, detail }
+    }
+}
+
+/// An answer that says no.
+#[derive(Debug, Clone)]
+pub struct Error {
+    status: StatusCode,
+    kind: &'static str,
+    detail: String,
+    remedy: String,
+    errors: Vec<Item>,
+    retry_after: bool,
+    allow: Option<&'static str>,
+}
+
+impl Error {
+    fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let (detail, remedy) = (detail.into(), remedy.into());
+        Self { status, kind, detail, remedy, errors: Vec::new(), retry_after: false, allow: None }
+    }
+
+    /// 400: cannot be read.
+    pub fn malformed(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail, remedy)
+    }
+
+    /// 403: not from there.
+    pub fn forbidden(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail, remedy)
+    }
+
+    /// 404.
+    pub fn not_found(what: &str) -> Self {
+        let detail = format!("there is no such {what}");
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail, format!("list them to see which {what}s there are"))
+    }
+
+    /// 404 for a path.
+    pub fn no_route(path: &str) -> Self {
+        let detail = format!("nothing is served at {path}");
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail, "see /docs for what is served where")
+    }
+
+    /// 405.
+    pub fn method(method: &str, allow: &'static str) -> Self {
+        let detail = format!("{method} is not for this path");
+        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail, format!("use {allow}"));
+        Self { allow: Some(allow), ..error }
+    }
+
+    /// 408.
+    pub fn too_slow() -> Self {
+        let detail = "the body did not come within 30 seconds";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail, "send it faster or in smaller parts")
+    }
+
+    /// 409.
+    pub fn conflict(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail, remedy)
+    }
+
+    /// 413.
+    pub fn too_large(bytes_max: usize) -> Self {
+        let detail = format!("the body is larger than {bytes_max} bytes, as sent or decompressed");
+        let remedy = "send it in smaller parts, or raise ingest.max_body";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail, remedy)
+    }
+
+    /// 415.
+    pub fn media_type(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail, remedy)
+    }
+
+    /// 422 with everything that is wrong.
+    pub fn invalid(errors: impl IntoIterator<Item = Wrong>) -> Self {
+        let errors: Vec<Item> = errors.into_iter().map(Item::from).collect();
+        let detail = match &errors[..] {
+            [one] if one.pointer.is_empty() => one.detail.clone(),
+            [one] => format!("{}: {}", one.pointer, one.detail),
+            many => format!("{} things are wrong; nothing was changed", many.len()),
+        };
+        let remedy = "mend what `errors` names and send it again";
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail, remedy) }
+    }
+
+    /// 503 with `Retry-After`.
+    pub fn unavailable(kind: &'static str, detail: impl Into<String>) -> Self {
+        let remedy = "send it again after the seconds in Retry-After";
+        Self { retry_after: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail, remedy) }
+    }
+
+    /// The body as plain text, for clients that choke on JSON in errors.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// Numbers the requests that were answered with an error.
+static REQUESTS: AtomicU64 = AtomicU64::new(1);
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let request_id = format!("req_{:08x}", REQUESTS.fetch_add(1, Relaxed));
+        if self.status.is_server_error() {
+            tracing::warn!(request_id, status = self.status.as_u16(), detail = self.detail, "a request failed");
+        }
+        let problem = Problem {
+            kind: format!("urn:loghorn:problem:{}", self.kind),
+            title: self.status.canonical_reason().unwrap_or("Error").into(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            remedy: self.remedy.clone(),
+            request_id: request_id.clone(),
+            errors: self.errors.clone(),
+        };
+        let mut answer = HttpResponse::build(self.status);
+        answer.insert_header(("X-Request-Id", request_id));
+        if self.retry_after {
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER.as_secs().to_string()));
+        }
+        if let Some(allow) = self.allow {
+            answer.insert_header((header::ALLOW, allow));
+        }
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        answer.content_type("application/problem+json").body(body)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ReadOnly(_) => Self::unavailable("read-only", error.to_string()),
+            StoreError::Full(_) => Self::unavailable("disk-full", error.to_string()),
+            StoreError::Fenced | StoreError::Stopped => Self::unavailable("stopping", error.to_string()),
+            StoreError::Conflict { .. } => Self::conflict("it was changed at the same time", "read it again and repeat the change"),
+            StoreError::Damaged(_) | StoreError::Read(_) => {
+                tracing::error!(%error, "the store could not be read");
+                let remedy = "look into the server's log for the cause";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store", "the store could not be read", remedy)
+            }
+        }
+    }
+}
+
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Store(error) => error.into(),
+            AppendError::Overloaded => Self::unavailable("overloaded", error.to_string()),
+            AppendError::Stopping => Self::unavailable("stopping", error.to_string()),
+            AppendError::Interrupted => Self::unavailable("interrupted", error.to_string()),
+        }
+    }
+}
+
+impl From<ChangeError> for Error {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::not_found("subscription"),
+            ChangeError::Stale { version } => {
+                let detail = format!("it was changed since: its version is {version} now");
+                let remedy = "read it again, and send the change with its new ETag";
+                Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail, remedy)
+            }
+            ChangeError::Invalid(problems) => Self::invalid(problems),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReplayError> for Error {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::SubscriptionGone => Self::conflict("its subscription is gone", "nothing can be sent to it any more"),
+            ReplayError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TestError> for Error {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::NotFound => Self::not_found("subscription"),
+            TestError::Disabled => Self::conflict("the subscription is disabled", "enable it first: PATCH {\"enabled\": true}"),
+            TestError::Append(error) => error.into(),
+        }
+    }
+}

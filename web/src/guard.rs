@@ -1,0 +1,88 @@
+//! Who gets in while the API is open: only those who talk to it on purpose.
+//!
+//! A page of another site in the same person's browser must get nothing: `Host` must be a name we answer to (against
+//! DNS rebinding), and an unsafe request with an `Origin` must come from that same host.
+
+use actix_web::{
+    Error as ActixError, HttpMessage,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+
+use crate::{State, error::Error};
+
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+const LIVE: &str = "/api/v1/health/live";
+/// Where anything may be sent: shippers say what they like of its type.
+const SHIPPERS: &str = "/api/v1/ingest";
+
+/// Lets a request through, or answers it with a problem; adds the headers that every answer has.
+pub(crate) async fn guard(
+    state: web::Data<State>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
+    if request.path() != LIVE {
+        check(&state, &request)?;
+    }
+    let mut answer = next.call(request).await?;
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_static("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(answer)
+}
+
+fn check(state: &State, request: &ServiceRequest) -> Result<(), Error> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let authority = header(header::HOST).unwrap_or_default();
+    let host = without_port(authority);
+    let is_ours = LOOPBACK.iter().chain(&[]).any(|name| name.eq_ignore_ascii_case(host))
+        || state.options.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
+    if !is_ours {
+        let remedy = format!("call it by localhost, or start the server with --host {host}");
+        return Err(Error::forbidden(format!("the Host {host:?} is not one of this server's names"), remedy));
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority));
+    let is_cross_site = header(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site");
+    if is_foreign_origin || is_cross_site {
+        return Err(Error::forbidden("a page of another site may not change anything here", "call the API from a program, or from its own pages"));
+    }
+    let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
+        || header(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let essence = request.content_type().to_ascii_lowercase();
+    let is_json = essence.ends_with("json");
+    if has_body && !is_json && !request.path().starts_with(SHIPPERS) {
+        return Err(Error::media_type(format!("the Content-Type {essence:?} is not taken here"), "send Content-Type: application/json, or application/x-ndjson for many events"));
+    }
+    Ok(())
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+fn is_same(origin: &str, authority: &str) -> bool {
+    let bare = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    bare.is_some_and(|bare| bare.eq_ignore_ascii_case(authority))
+}
