@@ -23,7 +23,7 @@ run: setup ## Start the server: make run ARGS="--bind 127.0.0.1:9000"
 
 test: ## Run all tests
 	@scripts/setup.sh --test
-	cargo test --workspace --locked
+	cargo test --workspace --locked --features failpoints
 
 bench: setup ## Measure, each against a ceiling of this machine
 	cargo bench --workspace

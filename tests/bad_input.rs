@@ -92,7 +92,7 @@ async fn a_stale_update_is_refused() {
     let (id, _) = server.subscribe("https://example.com/hook", json!({})).await;
     let client = awc::Client::default();
     let url = server.url(&format!("/api/v1/subscriptions/{id}"));
-    let etag = client.get(&url).send().await.unwrap().headers()["etag"].clone();
+    let etag = client.get(&url).send().await.unwrap().headers().get("etag").unwrap().clone();
     let patch = |description: &str| {
         client.patch(&url).insert_header(("If-Match", etag.clone())).send_json(&json!({"description": description}))
     };

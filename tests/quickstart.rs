@@ -1,63 +1,9 @@
-//! The first two minutes: the four calls of the README, and a signed webhook that someone else's code verifies.
+//! The first two minutes: a signed webhook that someone else's code verifies, and what can be done with a subscription.
 
 mod support;
 
 use serde_json::json;
 use support::{Loghorn, Mood, Receiver, until};
-
-/// Runs one of the README's curl calls against this server; the answer.
-fn curl(server: &Loghorn, args: &[&str]) -> serde_json::Value {
-    let local = server.addr.to_string();
-    let args: Vec<String> = args.iter().map(|arg| arg.replace("localhost:8000", &local)).collect();
-    let output = std::process::Command::new("curl").arg("-s").args(args).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)))
-}
-
-#[actix_rt::test]
-async fn the_four_calls_work_verbatim() {
-    let server = Loghorn::start().await;
-    let health = curl(&server, &["http://localhost:8000/api/v1/health"]);
-    assert_eq!(health["status"], "healthy");
-    assert_eq!(
-        health["components"],
-        json!({"subscription_manager": "ready", "delivery_engine": "ready", "event_listener": "ready"})
-    );
-    let made = curl(
-        &server,
-        &[
-            "-X",
-            "POST",
-            "http://localhost:8000/api/v1/subscriptions",
-            "-H",
-            "Content-Type: application/json",
-            "-d",
-            r#"{"name":"Payment Error Monitor","url":"https://httpbin.org/post","events":["log.error","log.critical"],"filters":{"source":"payment-service"}}"#,
-        ],
-    );
-    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"), "{made}");
-    let sent = curl(
-        &server,
-        &[
-            "-X",
-            "POST",
-            "http://localhost:8000/api/v1/events",
-            "-H",
-            "Content-Type: application/json",
-            "-d",
-            r#"{"level":"ERROR","source":"payment-service","message":"Credit card processing timeout","event_type":"log.error","metadata":{"transaction_id":"tx_12345"}}"#,
-        ],
-    );
-    assert_eq!((&sent["seq"], &sent["status"]), (&json!(1), &json!("accepted")));
-    assert!(sent["id"].as_str().unwrap().starts_with("evt_"));
-    until("the delivery is made", 10, || async { server.delivery_stats().await["total_deliveries"] == 1 }).await;
-    let stats = curl(&server, &["http://localhost:8000/api/v1/stats"]);
-    let stats = &stats["delivery_stats"];
-    let sum: u64 = ["delivered", "failed", "queued", "attempting", "retrying", "cancelled"]
-        .iter()
-        .map(|name| stats[name].as_u64().unwrap())
-        .sum();
-    assert_eq!(stats["total_deliveries"], sum);
-}
 
 #[actix_rt::test]
 async fn a_matching_event_arrives_signed_in_both_schemes() {

@@ -1,37 +1,210 @@
-//! The command line: one file a noun.
+//! The command line: one file a noun. Data goes to stdout, talk to stderr, and the exit code says how it ended.
 
-use std::process::ExitCode;
+mod client;
+mod completion;
+mod delivery;
+mod dlq;
+mod event;
+mod fail;
+mod json;
+mod listen;
+mod output;
+mod signature;
+mod status;
+mod sub;
+mod sub_create;
+mod verify;
+mod version;
 
-use clap::{Parser, Subcommand};
+use std::{process::ExitCode, time::Duration};
 
-use crate::config::ServeArgs;
+use clap::{Args, Parser, Subcommand};
+use loghorn_domain::{Span, Timestamp};
+
+use self::{
+    client::Client,
+    fail::{Exit, Fail},
+    output::{Format, Out},
+};
+use crate::config::{self, ServeArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  loghorn serve --allow-private 127.0.0.0/8 --allow-http
+  loghorn listen --bind 127.0.0.1:9100
+  loghorn sub create demo --url http://127.0.0.1:9100/ --type '**'
+  loghorn event send --level ERROR -m 'card timeout'
+  loghorn delivery list --status retrying
+
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 not found, 4 not let in, 5 refused or invalid,
+  6 server unreachable, 7 done but some of it failed, 8 timed out, 130 interrupted";
 
 #[derive(Debug, Parser)]
 #[command(name = "loghorn", version, about = "Log events in, signed webhooks out")]
-struct Cli {
+#[command(after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
     #[command(subcommand)]
     command: Command,
+}
+
+/// What every command that talks to a server takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Global {
+    /// Address of the server [env: LOGHORN_SERVER] [default: http://127.0.0.1:8000]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// Form of the output: table, json, jsonl or name [default: table on a terminal, tab-separated lines elsewhere]
+    #[arg(short, long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
+    output: Option<Format>,
+    /// Only data and errors, no talk
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// How long to wait for an answer, or for what is waited for
+    #[arg(long, global = true, value_name = "SPAN", default_value = "10s")]
+    timeout: Span,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Show how the server is
+    Status(status::StatusArgs),
+    /// Send, list and show events
+    #[command(visible_alias = "events", subcommand)]
+    Event(event::EventCommand),
+    /// Create, list, show, test, pause and delete subscriptions
+    #[command(visible_aliases = ["subs", "subscription", "subscriptions"], subcommand)]
+    Sub(sub::SubCommand),
+    /// List and show deliveries and their attempts
+    #[command(visible_alias = "deliveries", subcommand)]
+    Delivery(delivery::DeliveryCommand),
+    /// List dead letters and send them again
+    #[command(visible_aliases = ["dead-letter", "dead-letters"], subcommand)]
+    Dlq(dlq::DlqCommand),
+    /// Receive webhooks on this machine and check their signatures
+    Listen(listen::ListenArgs),
+    /// Check the server's ledger, or the signature of a webhook
+    Verify(verify::VerifyArgs),
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
+    /// Print the completions for a shell
+    Completion(completion::CompletionArgs),
+    /// Print the version
+    Version(version::VersionArgs),
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  loghorn serve
+  loghorn serve --bind 127.0.0.1:9000 --data /var/lib/loghorn
+  loghorn serve --allow-private 127.0.0.0/8 --allow-http --set delivery.timeout=5s";
+
+/// What commands are given.
+struct Context {
+    out: Out,
+    server: Option<String>,
+    timeout: Duration,
+}
+
+impl Context {
+    fn client(&self) -> Result<Client, Fail> {
+        let (server, origin) =
+            config::client_server(self.server.clone()).map_err(|error| Fail::usage(error.to_string()))?;
+        Client::new(&server, origin, self.timeout)
+    }
 }
 
 /// Runs the command line; the exit code.
 pub fn run() -> ExitCode {
-    match Cli::parse().command {
-        Command::Serve(args) => crate::app::run(&args),
-        Command::Openapi => match loghorn_web::openapi().to_pretty_json() {
-            Ok(json) => {
-                println!("{json}");
-                ExitCode::SUCCESS
+    let Cli { global, command } = Cli::parse();
+    if let Command::Serve(args) = &command {
+        return crate::app::run(args);
+    }
+    let out = Out::new(global.output, global.quiet);
+    let context = Context { out, server: global.server, timeout: global.timeout.0 };
+    match actix_rt::System::new().block_on(command.run(&context)) {
+        Ok(exit) => exit.into(),
+        Err(fail) => {
+            fail.report();
+            fail.exit.into()
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<Exit, Fail> {
+        match self {
+            Self::Serve(_) => Ok(Exit::Ok),
+            Self::Status(args) => args.run(context).await,
+            Self::Event(command) => command.run(context).await,
+            Self::Sub(command) => command.run(context).await,
+            Self::Delivery(command) => command.run(context).await,
+            Self::Dlq(command) => command.run(context).await,
+            Self::Listen(args) => args.run(context).await,
+            Self::Verify(args) => args.run(context).await,
+            Self::Openapi => version::openapi(context),
+            Self::Completion(args) => args.run(context),
+            Self::Version(args) => args.run(context),
+        }
+    }
+}
+
+/// The time, for what people read and for checking signatures.
+#[expect(clippy::disallowed_methods, reason = "a command runs once, for a person, now")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            if command.is_hide_set() {
+                return;
             }
-            Err(_) => ExitCode::FAILURE,
-        },
+            let is_leaf = command.get_subcommands().next().is_none();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!is_leaf || help.starts_with("Examples:\n"), "{path}");
+            command.get_subcommands().for_each(|inner| check(inner, &path));
+        }
+        check(&Cli::command(), "");
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in ["loghorn --server h:1 -o json status", "loghorn status --server h:1 -o json"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!((cli.global.server.as_deref(), cli.global.output), (Some("h:1"), Some(Format::Json)));
+        }
+    }
+
+    #[test]
+    fn plurals_are_taken() {
+        for line in [
+            "loghorn events list",
+            "loghorn subscriptions list",
+            "loghorn deliveries list",
+            "loghorn dead-letters list",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
     }
 }

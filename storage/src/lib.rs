@@ -214,7 +214,12 @@ pub trait DeliveryQueue: Send + Sync {
 
     /// Queues dead letters again for a new round of attempts, marked [`Origin::Replay`]; returns those that were
     /// dead letters and now wait.
-    fn replay(&self, fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp) -> Pending<Vec<(EndpointNo, Seq)>>;
+    fn replay(
+        &self,
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Pending<Vec<(EndpointNo, Seq)>>;
 
     /// Cancels everything that waits or is dead for `endpoint`; returns how many. In bounded steps.
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64>;

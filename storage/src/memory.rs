@@ -223,10 +223,14 @@ impl State {
     }
 
     fn counters(&self) -> BTreeMap<EndpointNo, Counters> {
-        let mut counters: BTreeMap<_, _> = self.totals.iter().map(|(endpoint, totals)| {
-            let Totals { matched, delivered, expired, cancelled } = *totals;
-            (*endpoint, Counters { matched, delivered, expired, cancelled, ..Counters::default() })
-        }).collect();
+        let mut counters: BTreeMap<_, _> = self
+            .totals
+            .iter()
+            .map(|(endpoint, totals)| {
+                let Totals { matched, delivered, expired, cancelled } = *totals;
+                (*endpoint, Counters { matched, delivered, expired, cancelled, ..Counters::default() })
+            })
+            .collect();
         for ((_, endpoint), delivery) in &self.deliveries {
             let counters = counters.entry(*endpoint).or_default();
             counters.waiting += u64::from(delivery.is_waiting());
@@ -315,10 +319,10 @@ impl DeliveryQueue for Memory {
         let state = self.state.lock();
         let deliveries = state.deliveries.range((Bound::Excluded((after, EndpointNo(u32::MAX))), Bound::Unbounded));
         let mut waiting = deliveries.filter(|((_, to), delivery)| *to == endpoint && delivery.is_waiting());
-        let entries = waiting.by_ref().take(n).map(|((seq, _), delivery)| Queued {
-            entry: delivery.entry,
-            event: state.events.get(seq).cloned(),
-        });
+        let entries = waiting
+            .by_ref()
+            .take(n)
+            .map(|((seq, _), delivery)| Queued { entry: delivery.entry, event: state.events.get(seq).cloned() });
         let entries = entries.collect();
         let is_end = waiting.next().is_none();
         ready(Ok(Stretch { entries, is_end }))
@@ -329,7 +333,12 @@ impl DeliveryQueue for Memory {
         ready(state.check(fence).map(|()| settlements.into_iter().for_each(|settlement| state.settle(settlement))))
     }
 
-    fn replay(&self, fence: Fence, mut deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp) -> Pending<Vec<(EndpointNo, Seq)>> {
+    fn replay(
+        &self,
+        fence: Fence,
+        mut deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Pending<Vec<(EndpointNo, Seq)>> {
         let mut state = self.state.lock();
         if let Err(error) = state.check(fence) {
             return ready(Err(error));

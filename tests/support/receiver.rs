@@ -168,7 +168,7 @@ async fn answer(stream: &mut TcpStream, mood: Mood) -> Option<()> {
             None
         }
         Mood::Reset => {
-            let _ = stream.set_linger(Some(Duration::ZERO));
+            let _ = stream.set_zero_linger();
             None
         }
         Mood::Garbage => {

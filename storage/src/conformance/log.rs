@@ -133,10 +133,8 @@ async fn the_catalogue_compares_before_it_sets(bench: Bench) {
     assert!(catalog.get("a/1".into()).await.unwrap().is_none());
     assert!(matches!(put(Some(second), "three").await, Err(Error::Conflict { current: None })));
     // Submitted together: the second sees the first.
-    let (one, two) = (
-        catalog.put_if("a/1".into(), None, "one".into()),
-        catalog.put_if("a/1".into(), None, "two".into()),
-    );
+    let (one, two) =
+        (catalog.put_if("a/1".into(), None, "one".into()), catalog.put_if("a/1".into(), None, "two".into()));
     let third = one.await.unwrap();
     assert!(third > second);
     assert!(matches!(two.await, Err(Error::Conflict { current }) if current == Some(third)));

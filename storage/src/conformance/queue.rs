@@ -113,7 +113,8 @@ async fn settling_twice_is_harmless(bench: Bench) {
         settlement(A, second, retry()),
         settlement(A, third, dead()),
     ];
-    let (once, twice) = (queue.settle(bench.fence, settlements.clone()), queue.settle(bench.fence, settlements.clone()));
+    let (once, twice) =
+        (queue.settle(bench.fence, settlements.clone()), queue.settle(bench.fence, settlements.clone()));
     once.await.unwrap();
     twice.await.unwrap();
     queue.settle(bench.fence, settlements).await.unwrap();

@@ -141,9 +141,7 @@ impl Core {
             }
         }
         match id.parts() {
-            Some((number, seq)) if number == self.log_number => {
-                Ok(self.event(seq)?.filter(|event| event.id == *id))
-            }
+            Some((number, seq)) if number == self.log_number => Ok(self.event(seq)?.filter(|event| event.id == *id)),
             _ => Ok(None),
         }
     }

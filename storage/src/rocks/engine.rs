@@ -111,7 +111,12 @@ impl DeliveryQueue for Engine {
         submit(&self.queue, |reply| queue::Job::Settle { fence, settlements, reply })
     }
 
-    fn replay(&self, fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp) -> Pending<Vec<(EndpointNo, Seq)>> {
+    fn replay(
+        &self,
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Pending<Vec<(EndpointNo, Seq)>> {
         submit(&self.queue, |reply| queue::Job::Replay { fence, deliveries, now, reply })
     }
 

@@ -29,16 +29,8 @@ pub(super) enum Cf {
 }
 
 impl Cf {
-    pub(super) const ALL: [Self; 8] = [
-        Self::Meta,
-        Self::Catalog,
-        Self::Events,
-        Self::Ids,
-        Self::Matches,
-        Self::Queue,
-        Self::Attempts,
-        Self::Dead,
-    ];
+    pub(super) const ALL: [Self; 8] =
+        [Self::Meta, Self::Catalog, Self::Events, Self::Ids, Self::Matches, Self::Queue, Self::Attempts, Self::Dead];
 
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -178,7 +178,12 @@ impl View<'_> {
     }
 
     /// The delivery as it stands; `None` where its parts do not fit together, which only a damaged store brings about.
-    pub(super) fn record(&self, endpoint: EndpointNo, seq: Seq, matched: &Match) -> Result<Option<DeliveryRecord>, Error> {
+    pub(super) fn record(
+        &self,
+        endpoint: EndpointNo,
+        seq: Seq,
+        matched: &Match,
+    ) -> Result<Option<DeliveryRecord>, Error> {
         let last = self.last_attempt(endpoint, seq)?;
         let own_id = matched.own_id.as_deref().and_then(|id| id.parse().ok());
         let generated = || EventId::generated(matched.received_at(), self.core.log_number, seq);

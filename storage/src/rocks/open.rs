@@ -115,12 +115,18 @@ fn last_event(db: &Db) -> Result<Option<Seq>, Error> {
 fn check(core: &Core) -> Result<(), Error> {
     let bounds = core.bounds();
     if bounds.last < bounds.first.previous() {
-        return Err(Error::Damaged(format!("the log ends at {}, before its first event {}", bounds.last, bounds.first).into()));
+        return Err(Error::Damaged(
+            format!("the log ends at {}, before its first event {}", bounds.last, bounds.first).into(),
+        ));
     }
     let cursor = core.marks.cursor.seq();
     if cursor > bounds.last {
         return Err(Error::Damaged(
-            format!("events {} to {cursor} are missing: the router passed them, and the log ends before", bounds.last.next()).into(),
+            format!(
+                "events {} to {cursor} are missing: the router passed them, and the log ends before",
+                bounds.last.next()
+            )
+            .into(),
         ));
     }
     let mut iter = core.db.scan(Cf::Events, &keys::of_seq(bounds.first), &[0xff; 9]);

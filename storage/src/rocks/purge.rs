@@ -109,13 +109,7 @@ impl Purge {
         Ok(is_done)
     }
 
-    fn put_marker(
-        &self,
-        change: &mut Change<'_>,
-        seq: Seq,
-        origin: Origin,
-        attempts_total: u16,
-    ) -> Result<(), Error> {
+    fn put_marker(&self, change: &mut Change<'_>, seq: Seq, origin: Origin, attempts_total: u16) -> Result<(), Error> {
         let marker = Cancelled { at_ms: self.now.millis(), origin, attempts_total };
         let key = keys::attempt(self.endpoint, seq, keys::CANCELLED);
         change.batch.put(Cf::Attempts, key, record::encode(&marker)?);

@@ -262,11 +262,8 @@ impl<'a> Keeper<'a> {
         let mut stretch = Stretch::default();
         // Entries up to this are visible below; newer ones lie behind it.
         let cursor = self.core.marks.cursor.seq();
-        let mut iter = self.core.db.iter(
-            Cf::Queue,
-            &keys::queue(endpoint, from.max(low_water)),
-            &keys::queue_end(endpoint),
-        );
+        let mut iter =
+            self.core.db.iter(Cf::Queue, &keys::queue(endpoint, from.max(low_water)), &keys::queue_end(endpoint));
         iter.seek_to_first();
         if from <= low_water.max(Seq(1)) {
             let first = iter.key().and_then(keys::to_queue).map(|(_, seq)| seq);

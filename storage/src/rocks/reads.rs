@@ -42,12 +42,7 @@ impl Lane {
 }
 
 /// Events from `after` on, from the disk. A gap is damage.
-pub(super) fn events_after(
-    core: &Core,
-    after: Seq,
-    n_max: usize,
-    bytes_max: usize,
-) -> Result<Vec<Arc<Event>>, Error> {
+pub(super) fn events_after(core: &Core, after: Seq, n_max: usize, bytes_max: usize) -> Result<Vec<Arc<Event>>, Error> {
     let bounds = core.bounds();
     let mut expected = Seq(after.0.saturating_add(1)).max(bounds.first);
     let mut events: Vec<Arc<Event>> = Vec::new();

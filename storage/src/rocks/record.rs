@@ -98,8 +98,7 @@ impl<'a> Reader<'a> {
         let level = Level::from_number(level)?;
         let received_at = self.timestamp()?;
         let timestamp = self.timestamp()?;
-        let only =
-            if flags & HAS_ONLY == 0 { None } else { Some(EndpointNo(u32::from_le_bytes(self.array()?))) };
+        let only = if flags & HAS_ONLY == 0 { None } else { Some(EndpointNo(u32::from_le_bytes(self.array()?))) };
         let event_type = self.text()?.parse().ok()?;
         let source = self.text()?.into();
         let id = if flags & HAS_OWN_ID == 0 {

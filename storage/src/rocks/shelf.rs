@@ -19,10 +19,7 @@ use crate::{DeliveryQuery, DeliveryRecord, Error, Page, page};
 /// Most endpoints whose attempts are read side by side.
 const SIDE_BY_SIDE_MAX: usize = 64;
 
-pub(super) fn deliveries(
-    core: &Core,
-    query: &DeliveryQuery,
-) -> Result<Page<DeliveryRecord, (Seq, EndpointNo)>, Error> {
+pub(super) fn deliveries(core: &Core, query: &DeliveryQuery) -> Result<Page<DeliveryRecord, (Seq, EndpointNo)>, Error> {
     let view = View { core, snapshot: core.db.snapshot() };
     let mut shelf = Shelf { view: &view, query, records: Vec::new() };
     let attempted = shelf.endpoints_attempted();

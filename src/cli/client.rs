@@ -1,0 +1,305 @@
+//! The server as the command line sees it: a thin HTTP client over the wire types of `loghorn_web`. What the server
+//! answers with a problem becomes a [`Fail`] with its exit code.
+
+use std::time::Duration;
+
+use awc::{
+    SendClientRequest,
+    error::{ConnectError, SendRequestError},
+    http::{Method, StatusCode, header},
+};
+use loghorn_web::{api::Page, error::Problem};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::{
+    fail::{Exit, Fail},
+    output::List,
+};
+
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 512 << 20;
+/// Longest page that the server gives.
+const PAGE_MAX: usize = 500;
+/// How many of the newest things are searched for an id's beginning.
+const PREFIX_DEPTH: usize = 5000;
+
+/// A server and how long to wait for its answers.
+pub(crate) struct Client {
+    http: awc::Client,
+    base: Url,
+    origin: String,
+    timeout: Duration,
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Fail> {
+        serde_json::from_str(&self.body).map_err(|error| strange(&error.to_string()))
+    }
+}
+
+fn strange(why: &str) -> Fail {
+    Fail::new(Exit::Error, "the server's answer could not be understood")
+        .why(why)
+        .remedy("Is it a Loghorn of another version? Compare:  loghorn version    loghorn status -o json")
+}
+
+/// What narrows a list: names and values.
+pub(crate) type Query<'a> = Vec<(&'static str, std::borrow::Cow<'a, str>)>;
+
+impl Client {
+    /// A client of the server at `address`, which came from `origin`.
+    pub(crate) fn new(address: &str, origin: String, timeout: Duration) -> Result<Self, Fail> {
+        let base = base(address).map_err(|why| {
+            Fail::usage(format!("{address:?} is no address of a server: {why}"))
+                .why(format!("It came from {origin}."))
+                .remedy("Give one such as:  --server http://127.0.0.1:8000")
+        })?;
+        let http = awc::Client::builder()
+            .disable_redirects()
+            .disable_timeout()
+            .add_default_header((header::USER_AGENT, concat!("loghorn-cli/", env!("CARGO_PKG_VERSION"))))
+            .add_default_header((header::ACCEPT, "application/json"))
+            .finish();
+        Ok(Self { http, base, origin, timeout })
+    }
+
+    /// The server's address.
+    pub(crate) fn server(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) async fn get(&self, path: &[&str]) -> Result<Answer, Fail> {
+        self.call(Method::GET, path, &[], None).await
+    }
+
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Answer, Fail> {
+        self.call(Method::DELETE, path, &[], None).await
+    }
+
+    pub(crate) async fn post(&self, path: &[&str], json: String) -> Result<Answer, Fail> {
+        self.call(Method::POST, path, &[], Some(json)).await
+    }
+
+    /// The newest `limit` things of a list, page by page.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &Query<'_>,
+        limit: usize,
+    ) -> Result<List<T>, Fail> {
+        let mut list = List { items: Vec::new(), raw: Vec::new(), next_cursor: None };
+        loop {
+            let mut query = query.clone();
+            query.push(("limit", (limit - list.items.len()).min(PAGE_MAX).to_string().into()));
+            query.extend(list.next_cursor.take().map(|cursor| ("cursor", cursor.into())));
+            let page: Page<Box<RawValue>> = self.call(Method::GET, path, &query, None).await?.read()?;
+            let is_empty = page.items.is_empty();
+            for raw in page.items {
+                list.items.push(serde_json::from_str(raw.get()).map_err(|error| strange(&error.to_string()))?);
+                list.raw.push(raw);
+            }
+            list.next_cursor = page.next_cursor;
+            if list.items.len() >= limit || list.next_cursor.is_none() || is_empty {
+                return Ok(list);
+            }
+        }
+    }
+
+    /// The thing of the list at `path` whose id is `text` or, among the newest, the only one that begins with it.
+    /// `what` names it in words, `prefix` is what its ids begin with.
+    pub(crate) async fn one<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        text: &str,
+        (what, prefix): (&str, &str),
+        id: fn(&T) -> &str,
+    ) -> Result<Answer, Fail> {
+        let found = match text {
+            "" => Err(Fail::usage(format!("an empty text is no {what}'s id"))),
+            text => self.get(&[path, &[text]].concat()).await,
+        };
+        if !matches!(&found, Err(fail) if fail.exit == Exit::NotFound) {
+            return found;
+        }
+        let newest: List<T> = self.list(path, &Query::new(), PREFIX_DEPTH).await?;
+        let ids: Vec<&str> = newest.items.iter().map(id).filter(|id| begins(id, text, prefix)).collect();
+        match ids[..] {
+            [] if newest.next_cursor.is_some() => {
+                Err(Fail::new(Exit::NotFound, format!("there is no {what} {text:?}"))
+                    .why(format!("Beginnings of ids are looked for among the newest {PREFIX_DEPTH}."))
+                    .remedy("Give the whole id."))
+            }
+            [] => Err(Fail::new(Exit::NotFound, format!("there is no {what} {text:?}"))
+                .remedy(format!("See which there are:  loghorn {what} list"))),
+            [id] => self.get(&[path, &[id]].concat()).await,
+            _ => Err(ambiguous(what, text, &ids)),
+        }
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&'static str, std::borrow::Cow<'_, str>)],
+        json: Option<String>,
+    ) -> Result<Answer, Fail> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        // A fresh connection for each: none is used that the server is just closing, so no request is lost half-way.
+        let request = self.http.request(method, url.as_str()).timeout(self.timeout).force_close();
+        let sent: SendClientRequest = match json {
+            Some(json) => request.content_type("application/json").send_body(json),
+            None => request.send(),
+        };
+        let mut answer = sent.await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let body = answer.body().limit(ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|error| {
+            Fail::new(Exit::Unreachable, format!("the answer of {} broke off", self.server())).why(error.to_string())
+        })?;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        if status.is_success() { Ok(Answer { body }) } else { Err(self.refused(status, &body)) }
+    }
+
+    fn unreachable(&self, error: &SendRequestError) -> Fail {
+        let waited = humantime::format_duration(self.timeout);
+        let why = match error {
+            SendRequestError::Timeout => {
+                return Fail::new(Exit::TimedOut, format!("no answer from {} within {waited}", self.server()))
+                    .why("What was asked for may be done nevertheless.")
+                    .remedy("Wait longer:  --timeout 60s        Or look at the server:  loghorn status");
+            }
+            SendRequestError::Connect(ConnectError::Io(error))
+                if error.kind() == std::io::ErrorKind::ConnectionRefused =>
+            {
+                "connection refused".into()
+            }
+            SendRequestError::Connect(ConnectError::Io(error)) => error.to_string(),
+            SendRequestError::Connect(ConnectError::Timeout) => "no connection within 5 s".into(),
+            SendRequestError::Connect(ConnectError::Resolver(_) | ConnectError::NoRecords) => {
+                "there is no such host".into()
+            }
+            SendRequestError::Connect(ConnectError::Disconnected) | SendRequestError::Send(_) => {
+                "the connection was closed without an answer".into()
+            }
+            SendRequestError::Response(_) => "what answers there is no HTTP server".into(),
+            error => error.to_string(),
+        };
+        Fail::new(Exit::Unreachable, format!("cannot reach Loghorn at {} ({why})", self.server()))
+            .why(format!("The server's address came from {}.", self.origin))
+            .remedy("Start one:  loghorn serve        Or name another:  --server URL")
+    }
+
+    fn refused(&self, status: StatusCode, body: &str) -> Fail {
+        let exit = match status.as_u16() {
+            401 | 403 => Exit::Auth,
+            404 => Exit::NotFound,
+            400..=499 => Exit::Refused,
+            _ => Exit::Error,
+        };
+        let Ok(problem) = serde_json::from_str::<Problem>(body) else {
+            // Whatever answers there, it is not the server that was meant.
+            let exit = if exit == Exit::Auth { exit } else { Exit::Unreachable };
+            return Fail::new(exit, format!("{} answered {status}, not as Loghorn does", self.server()))
+                .why(format!("The server's address came from {}.", self.origin))
+                .remedy("Name the right one:  --server URL");
+        };
+        let mut fail = Fail::new(exit, problem.detail.clone());
+        for item in problem.errors.iter().filter(|item| !problem.detail.ends_with(&item.detail)) {
+            fail = fail.why(format!("{}: {}", item.pointer, item.detail).trim_start_matches(": "));
+        }
+        if status.is_server_error() {
+            fail = fail.why(format!("The server answered {status}, as {}.", problem.request_id));
+        }
+        // What the API says of `errors` and ETags is for programs.
+        let is_for_people = problem.errors.is_empty() && !problem.remedy.is_empty();
+        if is_for_people { fail.remedy(capital(&problem.remedy)) } else { fail }
+    }
+}
+
+/// The error for a beginning that several ids have.
+pub(crate) fn ambiguous(what: &str, text: &str, ids: &[&str]) -> Fail {
+    let shown: Vec<&str> = ids.iter().copied().take(5).collect();
+    let more = if ids.len() > shown.len() { ", …" } else { "" };
+    Fail::new(Exit::Refused, format!("{text:?} could be any of {} {what} ids", ids.len()))
+        .why(format!("{}{more}", shown.join(", ")))
+        .remedy("Give more of it.")
+}
+
+/// Whether `id` begins with `text`, written with the kind's prefix or without.
+pub(crate) fn begins(id: &str, text: &str, prefix: &str) -> bool {
+    !text.is_empty() && (id.starts_with(text) || id.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(text)))
+}
+
+fn base(address: &str) -> Result<Url, String> {
+    let with_scheme = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let mut url: Url = with_scheme.parse().map_err(|error: url::ParseError| error.to_string())?;
+    match url.scheme() {
+        "http" => {}
+        "https" => return Err("the command line speaks plain HTTP only, best over loopback or a tunnel".into()),
+        _ => return Err("expected http://".into()),
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').trim_end_matches("/api/v1").to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '}', ')']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_generously() {
+        let shown = |text| base(text).map(|url| url.to_string().trim_end_matches('/').to_owned());
+        assert_eq!(shown("127.0.0.1:8000").unwrap(), "http://127.0.0.1:8000");
+        assert_eq!(shown("http://localhost:8000/api/v1/").unwrap(), "http://localhost:8000");
+        assert_eq!(shown("http://h/loghorn/").unwrap(), "http://h/loghorn");
+        for text in ["", "ftp://h", "https://h", "http://"] {
+            assert!(shown(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_may_be_begun() {
+        assert!(begins("sub_019aa", "019", "sub_") && begins("sub_019aa", "sub_0", "sub_"));
+        assert!(!begins("sub_019aa", "", "sub_") && !begins("sub_019aa", "19", "sub_"));
+    }
+
+    #[test]
+    fn problems_become_errors_with_their_exit_code() {
+        let client = Client::new("h:1", "the default".into(), Duration::from_secs(1)).unwrap();
+        let body = r#"{"type":"x","title":"t","status":422,"detail":"/url: blocked","remedy":"mend it",
+            "request_id":"r","errors":[{"pointer":"/url","detail":"blocked"}]}"#;
+        let fail = client.refused(StatusCode::UNPROCESSABLE_ENTITY, body);
+        assert_eq!(fail, Fail::new(Exit::Refused, "/url: blocked"));
+        let stranger = client.refused(StatusCode::FORBIDDEN, "<html>");
+        assert_eq!(stranger.exit, Exit::Auth);
+        assert_eq!(client.unreachable(&SendRequestError::Timeout).exit, Exit::TimedOut);
+    }
+}

@@ -1,0 +1,212 @@
+//! `loghorn dlq`: dead letters, and sending them again.
+
+use clap::{Args, Subcommand};
+use loghorn_web::api::{
+    dead_letters::{Count, Filter, Replay, Replayed},
+    deliveries::Delivery,
+};
+
+use super::{
+    Context,
+    client::{Client, Query, ambiguous, begins},
+    delivery::{KIND, Narrow, Narrowed, subscription_id},
+    fail::{Exit, Fail},
+    output::{BAD, Column, GOOD, UNSURE, confirm, plain, shortened, thousands},
+    sub,
+};
+
+/// How many of the newest dead letters are searched for an id's beginning.
+const SEARCHED_MAX: usize = 5000;
+
+/// What can be done with dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// List dead letters, newest event first
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Send dead letters again, each with the webhook-id that it had
+    Replay(ReplayArgs),
+}
+
+/// What `dlq list` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  loghorn dlq list
+  loghorn dlq list --sub gw --class http_5xx --since 24h")]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    narrowed: Narrowed,
+}
+
+/// What `dlq replay` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  loghorn dlq replay dlv_019aa0c7e1b27000
+  loghorn dlq replay --sub gw --class http_5xx --since 24h --dry-run
+  loghorn dlq replay --all --yes
+
+--sub, --class and --since must all hold. Exit code 7 if some could not be queued again.")]
+pub(crate) struct ReplayArgs {
+    /// Ids of dead letters, or the beginnings of them
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "sub", "class", "since"])]
+    ids: Vec<String>,
+    /// All dead letters
+    #[arg(long, conflicts_with_all = ["sub", "class", "since"])]
+    all: bool,
+    #[command(flatten)]
+    narrow: Narrow,
+    /// Only say how many there are
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+const COLUMNS: &[Column<Delivery>] = &[
+    Column { head: "CREATED", cell: |letter, out| out.moment(&letter.created_at) },
+    Column { head: "REASON", cell: |letter, _| letter.reason.clone().unwrap_or_default() },
+    Column {
+        head: "LAST",
+        cell: |letter, _| {
+            letter
+                .last_status_code
+                .map_or_else(|| letter.last_class.clone().unwrap_or_default(), |code| code.to_string())
+        },
+    },
+    Column { head: "TRIES", cell: |letter, _| letter.attempts.to_string() },
+    Column {
+        head: "URL",
+        cell: |letter, out| {
+            let url = letter.url.clone().unwrap_or_else(|| "(subscription deleted)".into());
+            if out.is_table() { shortened(&url, 40) } else { url }
+        },
+    },
+    Column { head: "EVENT", cell: |letter, _| letter.event_id.clone() },
+    Column { head: "ID", cell: |letter, _| letter.id.clone() },
+];
+
+impl DlqCommand {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
+        match self {
+            Self::List(args) => {
+                let client = context.client()?;
+                let query = args.narrowed.query(&client).await?;
+                let list = client.list::<Delivery>(&["dead-letters"], &query, args.narrowed.limit as usize).await?;
+                context.out.list(&list, COLUMNS, |letter| &letter.id)?;
+                if !list.items.is_empty() && context.out.is_table() {
+                    context.out.say(
+                        "Send them again:  loghorn dlq replay ID…    Or many:  loghorn dlq replay --sub NAME --dry-run",
+                    );
+                }
+                Ok(Exit::Ok)
+            }
+            Self::Replay(args) => args.run(context).await,
+        }
+    }
+}
+
+impl ReplayArgs {
+    fn says_which(&self) -> bool {
+        let Narrow { sub, class, since } = &self.narrow;
+        self.all || !self.ids.is_empty() || sub.is_some() || class.is_some() || since.is_some()
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, Fail> {
+        if !self.says_which() {
+            return Err(Fail::usage("which dead letters?")
+                .remedy("Name them by id, or give --sub, --class or --since, or take --all of them."));
+        }
+        let client = context.client()?;
+        let subscription = subscription_id(&client, &self.narrow).await?;
+        let ids = match self.ids.is_empty() {
+            true => None,
+            false => Some(ids(&client, &self.ids).await?),
+        };
+        let Narrow { class, since, .. } = self.narrow.clone();
+        let filter = Filter { ids, subscription: subscription.as_ref().map(|shown| shown.id.clone()), class, since };
+        if self.dry_run || !(self.yes || filter.ids.is_some()) {
+            let answer = replay(&client, &filter, true).await?;
+            let Count { count } = answer.read()?;
+            let letters = super::output::count(count, "dead letter");
+            if self.dry_run {
+                let sentence = format!("{UNSURE} would send {letters} again");
+                context.out.done(&answer.body, "", &[&count.to_string()], &sentence)?;
+                return Ok(Exit::Ok);
+            }
+            let whose = subscription.as_ref().map(|shown| format!(" of {}", sub::name(shown))).unwrap_or_default();
+            confirm(&format!("Send {letters}{whose} again?"), false)?;
+        }
+        let answer = replay(&client, &filter, false).await?;
+        let replayed: Replayed = answer.read()?;
+        let Replayed { total, done, failed, .. } = replayed;
+        // What was asked for by id and is no dead letter counts as failed too.
+        let missed = filter.ids.as_ref().map_or(0, |ids| (ids.len() as u64).saturating_sub(total));
+        let left = failed.max(total.saturating_sub(done)) + missed;
+        let mut sentence = format!("{} {} queued again", if left == 0 { GOOD } else { BAD }, thousands(done));
+        if left > 0 {
+            sentence.push_str(&format!(
+                ", {} not: no dead letters any more, or their subscription is gone",
+                thousands(left)
+            ));
+        }
+        context.out.done(&answer.body, "", &[&total.to_string(), &done.to_string(), &left.to_string()], &sentence)?;
+        Ok(if left == 0 { Exit::Ok } else { Exit::Partly })
+    }
+}
+
+async fn replay(client: &Client, filter: &Filter, dry_run: bool) -> Result<super::client::Answer, Fail> {
+    let body = Replay { filter: filter.clone(), dry_run };
+    let json = serde_json::to_string(&body).map_err(|error| Fail::new(Exit::Error, error.to_string()))?;
+    client.post(&["dead-letters", "replay"], json).await
+}
+
+/// Whole ids as they are; beginnings are looked for among the newest dead letters.
+async fn ids(client: &Client, wanted: &[String]) -> Result<Vec<String>, Fail> {
+    let is_whole = |id: &str| id.parse::<loghorn_domain::DeliveryId>().is_ok();
+    if wanted.iter().all(|id| is_whole(id)) {
+        return Ok(wanted.to_vec());
+    }
+    let newest = client.list::<Delivery>(&["dead-letters"], &Query::new(), SEARCHED_MAX).await?;
+    let mut ids = Vec::new();
+    for text in wanted {
+        let found: Vec<&str> =
+            newest.items.iter().map(|letter| letter.id.as_str()).filter(|id| begins(id, text, KIND.1)).collect();
+        match found[..] {
+            _ if is_whole(text) => ids.push(text.clone()),
+            [id] => ids.push(id.to_owned()),
+            [] => {
+                return Err(Fail::new(Exit::NotFound, format!("there is no dead letter {}", plain(text)))
+                    .remedy("See which there are:  loghorn dlq list"));
+            }
+            _ => return Err(ambiguous(KIND.0, text, &found)),
+        }
+    }
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ReplayArgs,
+    }
+
+    #[test]
+    fn a_replay_must_say_which() {
+        let parse = |line: &str| Line::try_parse_from(line.split(' ')).map(|line| line.args);
+        assert!(!parse("replay --dry-run").unwrap().says_which() && parse("replay --all").unwrap().says_which());
+        assert!(parse("replay --all x").is_err() && parse("replay --all --sub x").is_err());
+        assert!(parse("replay --sub x --since 1h").unwrap().narrow.sub.is_some());
+        assert!(parse("replay --all").unwrap().all && !parse("replay a b").unwrap().ids.is_empty());
+    }
+}

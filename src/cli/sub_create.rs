@@ -1,0 +1,320 @@
+//! `loghorn sub create`: a subscription made of options, of a file, or of both.
+
+use std::{
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use loghorn_domain::{Level, Span};
+use loghorn_web::api::subscriptions::Shown;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Context,
+    fail::{Exit, Fail},
+    output::{Format, GOOD, plain},
+    signature,
+    sub::name,
+};
+
+/// What `sub create` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  loghorn sub create gw --url https://example.com/hook --type 'payment.**' --min-level WARNING
+  loghorn sub create all --url http://127.0.0.1:9100/ --type '**' --secret-file all.secret
+  loghorn sub create big --url https://example.com/hook --type payment.done \\
+      --where '@.metadata.amount > 1000' --source 'pay-.*'
+  loghorn sub create -f subscription.json
+
+The secret is printed once, or written to --secret-file (readable by you alone).")]
+pub(crate) struct CreateArgs {
+    /// A name for people
+    #[arg(required_unless_present = "file")]
+    name: Option<String>,
+    /// Where its webhooks go
+    #[arg(long, required_unless_present = "file")]
+    url: Option<String>,
+    /// Event type or pattern (repeatable): payment.failed, payment.*, payment.**; ** takes every event
+    #[arg(long = "type", value_name = "TYPE", required_unless_present = "file")]
+    types: Vec<String>,
+    /// Only from this source (repeatable): a name, or a regular expression for the whole of it
+    #[arg(long)]
+    source: Vec<String>,
+    /// Only of this level (repeatable)
+    #[arg(long)]
+    level: Vec<Level>,
+    /// Only of this level or a worse one
+    #[arg(long, value_name = "LEVEL")]
+    min_level: Option<Level>,
+    /// Only with a message in which this regular expression is found
+    #[arg(short, long, value_name = "REGEX")]
+    message: Option<String>,
+    /// Only where this expression holds (RFC 9535, @ is the event): '@.metadata.amount > 1000'
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    where_: Option<String>,
+    /// A header for each webhook (repeatable)
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// The header that carries the plain signature [default: X-Webhook-Signature]
+    #[arg(long, value_name = "NAME")]
+    signature_header: Option<String>,
+    /// Leave the plain signature out
+    #[arg(long, conflicts_with = "signature_header")]
+    no_signature_header: bool,
+    /// Attempts in all before it becomes a dead letter
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<u16>,
+    /// Age at which a delivery becomes a dead letter, such as 24h
+    #[arg(long, value_name = "SPAN")]
+    max_age: Option<Span>,
+    /// The longest that one attempt may take
+    #[arg(long, value_name = "SPAN")]
+    attempt_timeout: Option<Span>,
+    /// More words for people
+    #[arg(long)]
+    description: Option<String>,
+    /// Create it without matching any events yet
+    #[arg(long)]
+    disabled: bool,
+    /// JSON of the whole subscription; options given beside it win
+    #[arg(short, long)]
+    file: Option<PathBuf>,
+    /// Write the secret to this new file, readable by you alone, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Sign with the secret in this file instead of a generated one
+    #[arg(long, value_name = "FILE")]
+    own_secret_file: Option<PathBuf>,
+}
+
+impl CreateArgs {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
+        let client = context.client()?;
+        let mut spec = self.spec()?;
+        if let Some(path) = &self.own_secret_file {
+            let secret = signature::read_secrets(std::slice::from_ref(path))?;
+            spec.extend(secret.first().map(|secret| ("secret".to_owned(), secret.reveal().into())));
+        }
+        // Opened first: a secret that cannot be written is lost.
+        let mut file = self.secret_file.as_deref().map(SecretFile::create).transpose()?;
+        let answer = client.post(&["subscriptions"], Value::Object(spec).to_string()).await?;
+        let shown: Shown = answer.read()?;
+        let secret = shown.secret.clone().unwrap_or_default();
+        if let Some(file) = &mut file {
+            file.write(&secret)?;
+        }
+        self.report(context, &answer.body, &shown, &secret)
+    }
+
+    fn report(&self, context: &Context, body: &str, shown: &Shown, secret: &str) -> Result<Exit, Fail> {
+        let out = &context.out;
+        let path = self.secret_file.as_ref().map(|path| path.display().to_string());
+        let cells = match &path {
+            Some(path) => [shown.id.as_str(), name(shown), path.as_str()],
+            None => [shown.id.as_str(), name(shown), secret],
+        };
+        let mut sentence = format!("{GOOD} created {}  {}", plain(name(shown)), plain(&shown.id));
+        match &path {
+            Some(path) => sentence.push_str(&format!("\n  Its secret is in {}.", plain(path))),
+            None => sentence.push_str(&format!("\n  Secret (shown only now): {}", plain(secret))),
+        }
+        // The secret goes to one place only.
+        let body = match (&path, serde_json::from_str::<Value>(body)) {
+            (Some(_), Ok(Value::Object(mut object))) => {
+                object.remove("secret");
+                Value::Object(object).to_string()
+            }
+            _ => body.to_owned(),
+        };
+        out.done(&body, &shown.id, &cells, &sentence)?;
+        if out.format == Format::Name && path.is_none() {
+            anstream::eprintln!("Secret (shown only now): {}", plain(secret));
+        }
+        Ok(Exit::Ok)
+    }
+
+    /// The subscription as it is sent.
+    fn spec(&self) -> Result<Map<String, Value>, Fail> {
+        let mut spec = match &self.file {
+            None => Map::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| Fail::file(path, &error))?;
+                serde_json::from_str(&text).map_err(|error| {
+                    Fail::new(Exit::Refused, format!("{} is no JSON object: {error}", path.display()))
+                })?
+            }
+        };
+        let mut set = |member: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                spec.insert(member.to_owned(), value);
+            }
+        };
+        let list = |items: &[String]| (!items.is_empty()).then(|| json!(items));
+        let span = |span: Option<Span>| span.map(|span| json!(span));
+        set("name", self.name.clone().map(Value::from));
+        set("url", self.url.clone().map(Value::from));
+        set("events", list(&self.types));
+        set("description", self.description.clone().map(Value::from));
+        set("signature_header", self.signature_header.clone().map(Value::from));
+        set("signature_header", self.no_signature_header.then_some(Value::Null));
+        set("enabled", self.disabled.then_some(Value::Bool(false)));
+        set("timeout", span(self.attempt_timeout));
+        let one_or_many = |items: &[String]| if let [one] = items { Some(json!(one)) } else { list(items) };
+        let levels: Vec<String> = self.level.iter().map(ToString::to_string).collect();
+        let filters = [
+            ("source", one_or_many(&self.source)),
+            ("levels", list(&levels)),
+            ("min_level", self.min_level.map(|level| level.to_string().into())),
+            ("message", self.message.clone().map(Value::from)),
+            ("where", self.where_.clone().map(Value::from)),
+        ];
+        merge(&mut spec, "filters", filters)?;
+        let retry = [("max_attempts", self.max_attempts.map(Value::from)), ("max_age", span(self.max_age))];
+        merge(&mut spec, "retry", retry)?;
+        let headers: Vec<(&str, Option<Value>)> =
+            self.header.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
+        merge(&mut spec, "headers", headers)?;
+        Ok(spec)
+    }
+}
+
+fn header(line: &str) -> Result<(&str, Option<Value>), Fail> {
+    let parts = line.split_once(':').map(|(name, value)| (name.trim(), Some(value.trim().into())));
+    parts.ok_or_else(|| {
+        Fail::usage(format!("--header {line:?}: expected NAME: VALUE")).remedy("Such as:  --header 'X-Team: payments'")
+    })
+}
+
+/// Sets what is given in the object `member`, and leaves the rest of it.
+fn merge<'a>(
+    spec: &mut Map<String, Value>,
+    member: &str,
+    given: impl IntoIterator<Item = (&'a str, Option<Value>)>,
+) -> Result<(), Fail> {
+    let given: Vec<(String, Value)> =
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    match spec.entry(member).or_insert_with(|| json!({})) {
+        Value::Object(object) => object.extend(given),
+        _ => return Err(Fail::new(Exit::Refused, format!("{member} of the file is no JSON object"))),
+    }
+    Ok(())
+}
+
+/// A new file that holds a secret; removed again where none came.
+struct SecretFile<'a> {
+    path: &'a Path,
+    file: std::fs::File,
+    is_written: bool,
+}
+
+impl<'a> SecretFile<'a> {
+    fn create(path: &'a Path) -> Result<Self, Fail> {
+        let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = opened.map_err(|error| {
+            let fail = Fail::file(path, &error).why("Nothing was created.");
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                fail.remedy("Name a new file: secrets are not overwritten.")
+            } else {
+                fail
+            }
+        })?;
+        Ok(Self { path, file, is_written: false })
+    }
+
+    fn write(&mut self, secret: &str) -> Result<(), Fail> {
+        self.is_written = true;
+        let written = writeln!(self.file, "{secret}").and_then(|()| self.file.sync_all());
+        // Better on the terminal than nowhere.
+        written.map_err(|error| {
+            Fail::file(self.path, &error).why(format!("The subscription was created. Its secret: {secret}"))
+        })
+    }
+}
+
+impl Drop for SecretFile<'_> {
+    fn drop(&mut self) {
+        if !self.is_written {
+            let _ = std::fs::remove_file(self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    fn args(options: &[&str]) -> CreateArgs {
+        let command = CreateArgs::augment_args(clap::Command::new("create"));
+        CreateArgs::from_arg_matches(&command.get_matches_from([&["create"], options].concat())).unwrap()
+    }
+
+    #[test]
+    fn options_make_a_subscription_that_the_server_takes() {
+        let options = [
+            "gw",
+            "--url",
+            "https://example.com/h",
+            "--type",
+            "payment.**",
+            "--source",
+            "a",
+            "--source",
+            "b",
+            "--level",
+            "error",
+            "--min-level",
+            "WARNING",
+            "--where",
+            "@.metadata.amount > 1000",
+            "--header",
+            "X-Team: pay",
+            "--max-attempts",
+            "3",
+            "--max-age",
+            "1h",
+            "--attempt-timeout",
+            "5s",
+            "--no-signature-header",
+            "--disabled",
+            "--message",
+            "x",
+        ];
+        let spec = args(&options).spec().unwrap();
+        loghorn_domain::subscription::Spec::from_json(Value::Object(spec.clone())).unwrap();
+        assert_eq!(spec["filters"]["source"], json!(["a", "b"]));
+        assert_eq!(spec["filters"]["levels"], json!(["ERROR"]));
+        assert_eq!(spec["headers"], json!({"X-Team": "pay"}));
+        assert_eq!(spec["retry"], json!({"max_attempts": 3, "max_age": "1h"}));
+    }
+
+    #[test]
+    fn options_win_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.json");
+        std::fs::write(&path, r#"{"name":"a","url":"https://x/","events":["**"],"filters":{"source":"s"}}"#).unwrap();
+        let spec = args(&["b", "-f", path.to_str().unwrap(), "--min-level", "ERROR"]).spec().unwrap();
+        assert_eq!((&spec["name"], &spec["filters"]), (&json!("b"), &json!({"source": "s", "min_level": "ERROR"})));
+    }
+
+    #[test]
+    fn secret_files_are_for_their_owner_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        drop(SecretFile::create(&path).unwrap());
+        assert!(!path.exists());
+        SecretFile::create(&path).unwrap().write("whsec_x").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whsec_x\n");
+        assert!(SecretFile::create(&path).is_err());
+    }
+}
