@@ -11,7 +11,7 @@ use std::{
 use actix_web::{HttpServer, dev::ServerHandle};
 use loghorn_actors::{Options, Random, Recovered, System};
 use loghorn_domain::{Clock, Timestamp, retry::Dice};
-use loghorn_storage::{Store, rocks};
+use loghorn_storage::{Closing, Store, rocks};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 const EXIT_CONFIG: u8 = 78;
 /// Connections that one HTTP thread serves at a time.
 const CONNECTIONS_MAX: usize = 10_000;
+/// How long the store may take to close after everything else has ended.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -32,6 +34,7 @@ pub struct App {
     server: ServerHandle,
     addr: SocketAddr,
     drain: Duration,
+    closing: Closing,
 }
 
 /// Why it did not start: what, why, and what to do.
@@ -78,6 +81,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock { began: Instant::now() });
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let store = open(&config, &*random, clock.clone()).await?;
+        let closing = store.closing.clone();
         let mut egress = config.egress.clone();
         egress.own.push(addr);
         let options = Options {
@@ -109,7 +113,7 @@ impl App {
             .run();
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { system, server: handle, addr, drain: config.drain })
+        Ok(Self { system, server: handle, addr, drain: config.drain, closing })
     }
 
     /// Where it listens.
@@ -124,9 +128,26 @@ impl App {
 
     /// Refuses new work, waits for what is under way, at most as long as configured, and stops; whether all ended.
     pub async fn stop(self) -> bool {
+        let is_drained = self.drain().await;
+        self.close().await;
+        is_drained
+    }
+
+    async fn drain(&self) -> bool {
         let is_drained = self.system.drain(self.drain).await;
         self.server.stop(true).await;
         is_drained
+    }
+
+    /// Ends whatever still goes on, and returns when the store is closed.
+    async fn close(self) {
+        self.server.stop(false).await;
+        self.system.end();
+        let closing = self.closing;
+        drop(self.system);
+        if tokio::time::timeout(CLOSE_MAX, closing.closed()).await.is_err() {
+            tracing::warn!("the store was not closed in time; the next start recovers it");
+        }
     }
 }
 
@@ -168,13 +189,13 @@ async fn serve(args: &ServeArgs) -> Result<(), StartError> {
     let under_way = app.system.attempting();
     eprintln!("Draining {under_way} deliveries ({} s)… Ctrl-C again to stop now; nothing is lost.", drain.as_secs());
     tracing::info!(signal, under_way, "draining");
-    tokio::select! {
-        is_drained = app.stop() => {
-            tracing::info!(is_drained, "stopped");
-            eprintln!("Stopped.");
-        }
-        _ = stop.next() => eprintln!("Stopped at once; what was under way is sent again after the next start."),
-    }
+    let is_drained = tokio::select! {
+        is_drained = app.drain() => is_drained,
+        _ = stop.next() => false,
+    };
+    app.close().await;
+    tracing::info!(is_drained, "stopped");
+    eprintln!("{}", if is_drained { "Stopped." } else { "Stopped; what was under way is sent again after the next start." });
     Ok(())
 }
 

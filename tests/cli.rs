@@ -162,7 +162,7 @@ async fn the_exit_code_says_how_it_ended() {
         (&["delivery", "get", "dlv_nothing"], 3),
         (&["sub", "get", "nobody"], 3),
         (&["sub", "create", "x", "--url", "ftp://example.com", "--type", "**"], 5),
-        (&["sub", "create", "x", "--url", "https://example.com", "--type", "No Good"], 2),
+        (&["sub", "create", "x", "--url", "https://example.com", "--type", "No Good"], 5),
         (&["event", "send", "--type", "No Good"], 5),
         (&["sub", "test", "dead end"], 7),
         (&["status", "--server", "127.0.0.1:9"], 6),

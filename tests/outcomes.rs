@@ -67,7 +67,10 @@ async fn an_endless_body_is_cut_and_counts_as_delivered() {
 #[actix_rt::test]
 async fn nobody_there_is_a_connect_failure() {
     let server = Loghorn::start().await;
-    server.subscribe("http://127.0.0.1:9", json!({"retry": {"max_attempts": 1}})).await;
+    let reserved = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", reserved.local_addr().unwrap());
+    drop(reserved);
+    server.subscribe(&url, json!({"retry": {"max_attempts": 1}})).await;
     server.post("/api/v1/events", &event("ERROR", 1)).await;
     until("dead", 20, || async { server.delivery_stats().await["failed"] == 1 }).await;
     assert_eq!(deliveries(&server).await[0]["last_class"], "connect");

@@ -37,6 +37,11 @@ const GONE: &str = "gone: the receiver answered 410";
 #[rtype(result = "()")]
 pub(crate) struct Fresh(pub(crate) Vec<Arc<Event>>);
 
+/// Something may have been queued that nobody told of.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Nudge;
+
 /// An entry at or before what is known was queued again.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -330,6 +335,14 @@ impl Handler<Fresh> for DeliveryActor {
         }
         self.tell(Input::Fresh(entries), None, context);
         self.forget_what_is_not_held(events.iter().map(|event| event.seq));
+    }
+}
+
+impl Handler<Nudge> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Nudge, context: &mut Self::Context) {
+        self.tell(Input::Nudged, None, context);
     }
 }
 

@@ -18,7 +18,7 @@ use loghorn_domain::EndpointNo;
 
 use crate::{
     changes::Changes,
-    delivery::{DeliveryActor, Drain, Reconfigure, Rewound, Stop},
+    delivery::{DeliveryActor, Drain, Nudge, Reconfigure, Rewound, Stop},
     ingest::IngestActor,
     router::{Barrier, Halt, RouterActor},
     shared::Shared,
@@ -90,6 +90,12 @@ pub(crate) struct Replayed(pub(crate) Vec<(EndpointNo, loghorn_domain::Seq)>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct DrainAll;
+
+/// The end: all actors stop at once, and their threads with them. What was under way is attempted again after the
+/// next start.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct End;
 
 /// Where the actors live.
 pub(crate) struct Arbiters {
@@ -169,7 +175,11 @@ impl SupervisorActor {
     fn restart(&self, role: Role) {
         match role {
             Role::Ingest => self.ingest.set(self.arbiters.start_ingest(&self.shared)),
-            Role::Router => self.router.set(self.arbiters.start_router(&self.shared)),
+            Role::Router => {
+                self.router.set(self.arbiters.start_router(&self.shared));
+                // The one before may have queued deliveries and died before it told of them.
+                self.shared.directory.actors().iter().for_each(|actor| actor.do_send(Nudge));
+            }
             Role::Delivery(endpoint) => self.start_delivery(endpoint),
         }
     }
@@ -304,6 +314,14 @@ impl Handler<DrainAll> for SupervisorActor {
         let drained = self.shared.directory.actors().into_iter().map(|actor| actor.send(Drain));
         let drained = futures_util::future::join_all(drained);
         Box::pin(drained.into_actor(self).map(|_, _, _| ()))
+    }
+}
+
+impl Handler<End> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: End, context: &mut Self::Context) {
+        context.stop();
     }
 }
 

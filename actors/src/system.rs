@@ -24,7 +24,7 @@ use crate::{
     sender,
     shared::Shared,
     slot::Slot,
-    supervisor::{Arbiters, DrainAll, Replayed, SupervisorActor},
+    supervisor::{Arbiters, DrainAll, End, Replayed, SupervisorActor},
 };
 
 /// A running system. Cheap to clone.
@@ -341,6 +341,14 @@ impl System {
         self.is_draining.store(true, Relaxed);
         let Some(supervisor) = self.shared.changes.supervisor() else { return true };
         matches!(tokio::time::timeout(deadline, supervisor.send(DrainAll)).await, Ok(Ok(())))
+    }
+
+    /// Stops all actors at once, whatever they are doing, and ends their threads.
+    pub fn end(&self) {
+        self.is_draining.store(true, Relaxed);
+        if let Some(supervisor) = self.shared.changes.supervisor() {
+            supervisor.do_send(End);
+        }
     }
 }
 

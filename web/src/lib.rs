@@ -46,7 +46,8 @@ impl State {
 pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         let scope = web::scope("").app_data(web::Data::new(state)).wrap(from_fn(guard::guard));
-        config.service(scope.configure(api::routes).configure(shippers::routes).default_service(web::to(api::no_route)));
+        // The shippers' first: the API's scope answers for every other path below its own.
+        config.service(scope.configure(shippers::routes).configure(api::routes).default_service(web::to(api::no_route)));
     }
 }
 

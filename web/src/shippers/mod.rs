@@ -20,7 +20,23 @@ pub struct Ingested {
     pub accepted: u64,
     /// Known already.
     pub duplicates: u64,
+    /// Not stored; `errors` says why.
+    pub rejected: u64,
+    /// The first ten that were not stored.
+    pub errors: Vec<Rejected>,
 }
+
+/// A record that was not stored.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Rejected {
+    /// Which of the request's records, from 0.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// Most records of one request whose reason is told.
+const ERRORS_MAX: usize = 10;
 
 /// Adds the shippers' routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
@@ -57,13 +73,19 @@ pub(crate) async fn ingest(state: web::Data<State>, request: HttpRequest, payloa
     let (bytes, limits) = (body.bytes, state.system.limits());
     let is_small = bytes.len() <= INLINE_MAX;
     let decode = move || sealed(generic::decode(&bytes, is_form, &context), context.received_at, limits);
-    let events = if is_small { decode() } else { web::block(decode).await.map_err(|_| Error::unavailable("overloaded", "no thread is free"))? };
-    if events.is_empty() {
-        return Ok(HttpResponse::Ok().json(Ingested { accepted: 0, duplicates: 0 }));
+    let sealed = if is_small { decode() } else { web::block(decode).await.map_err(|_| Error::unavailable("overloaded", "no thread is free"))? };
+    let Sealed { events, mut errors } = sealed;
+    let rejected = errors.len() as u64;
+    if rejected > 0 {
+        state.system.metrics().rejected(errors.len());
     }
-    let appended = state.system.ingest().append(body.room, events).await?;
+    errors.truncate(ERRORS_MAX);
+    let appended = match events.is_empty() {
+        true => Vec::new(),
+        false => state.system.ingest().append(body.room, events).await?,
+    };
     let duplicates = appended.iter().filter(|one| one.is_duplicate).count() as u64;
-    Ok(HttpResponse::Ok().json(Ingested { accepted: appended.len() as u64 - duplicates, duplicates }))
+    Ok(HttpResponse::Ok().json(Ingested { accepted: appended.len() as u64 - duplicates, duplicates, rejected, errors }))
 }
 
 /// From the path, else from `?source=`.
@@ -73,7 +95,21 @@ fn source(request: &HttpRequest) -> Option<String> {
     from_path.or_else(query)
 }
 
-/// Seals each draft; one that is too large is cut, never refused.
-fn sealed(drafts: Vec<Draft>, received_at: Timestamp, limits: Limits) -> Vec<NewEvent> {
-    drafts.into_iter().filter_map(|draft| draft.clone().seal(received_at, limits).or_else(|_| record::cut(draft, limits).seal(received_at, limits)).ok()).collect()
+/// What can be stored of a request, and what cannot.
+struct Sealed {
+    events: Vec<NewEvent>,
+    errors: Vec<Rejected>,
+}
+
+/// Seals each draft; one that is too large is cut and noted as such. Only what does not even fit then is rejected.
+fn sealed(drafts: Vec<Draft>, received_at: Timestamp, limits: Limits) -> Sealed {
+    let mut sealed = Sealed { events: Vec::with_capacity(drafts.len()), errors: Vec::new() };
+    for (index, draft) in drafts.into_iter().enumerate() {
+        let fits = draft.clone().seal(received_at, limits);
+        match fits.or_else(|_| record::cut(draft, limits).seal(received_at, limits)) {
+            Ok(event) => sealed.events.push(event),
+            Err(problem) => sealed.errors.push(Rejected { index, reason: problem.detail }),
+        }
+    }
+    sealed
 }
