@@ -331,7 +331,7 @@ fn idle() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"));
     for n in 0..1000 {
-        subscribe(&server, &format!("s{n}"), "http://127.0.0.1:9/hook");
+        subscribe(&server, &format!("s{n}"), "http://127.0.0.1:9099/hook");
     }
     std::thread::sleep(Duration::from_secs(2));
     let before = server.cpu();

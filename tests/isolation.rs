@@ -5,7 +5,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Loghorn, Mood, Receiver, until};
+use support::{Loghorn, Mood, Receiver, say, until};
+
+/// Pairs of measurements, one on each server.
+const ROUNDS: usize = 5;
 
 /// The 99th percentile of POST → arrival, over `n` events one after another.
 async fn p99(server: &Loghorn, receiver: &Receiver, n: usize) -> Duration {
@@ -23,24 +26,30 @@ async fn p99(server: &Loghorn, receiver: &Receiver, n: usize) -> Duration {
     took[took.len() * 99 / 100]
 }
 
+/// A server with a healthy endpoint, and one that is down or hangs, which gets every event too.
+async fn server(other: &Receiver) -> (Loghorn, Receiver) {
+    let (server, healthy) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    server.subscribe(&healthy.url(), json!({"events": ["healthy.**"]})).await;
+    server.subscribe(&other.url(), json!({"events": ["**"], "timeout": "60s"})).await;
+    (server, healthy)
+}
+
 #[actix_rt::test]
 async fn an_endpoint_that_hangs_slows_nobody_down() {
-    let server = Loghorn::start().await;
-    let (healthy, hanging) = (Receiver::start(Mood::Answer(200, "")), Receiver::start(Mood::Hang));
-    server.subscribe(&healthy.url(), json!({"events": ["healthy.**"]})).await;
-    let (id, _) = server.subscribe(&hanging.url(), json!({"events": ["**"], "timeout": "30s"})).await;
-    let path = format!("/api/v1/subscriptions/{id}");
-    let (mut calm, mut troubled) = (Vec::new(), Vec::new());
-    // A B A B: the machine may be noisy.
-    for _ in 0..3 {
-        server.post(&format!("{path}/pause"), &json!({})).await;
-        calm.push(p99(&server, &healthy, 150).await);
-        server.post(&format!("{path}/resume"), &json!({})).await;
-        until("it hangs", 10, || async { server.delivery_stats().await["attempting"] != 0 }).await;
-        troubled.push(p99(&server, &healthy, 150).await);
+    let (calm, calm_receiver) = server(&Receiver::start(Mood::Answer(200, ""))).await;
+    let hanging = Receiver::start(Mood::Hang);
+    let (troubled, troubled_receiver) = server(&hanging).await;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    // A B A B: the machine may be noisy. The best of each counts: noise comes and goes, an endpoint that waits for
+    // another does so every time.
+    for _ in 0..ROUNDS {
+        without.push(p99(&calm, &calm_receiver, 150).await);
+        with.push(p99(&troubled, &troubled_receiver, 150).await);
     }
-    let (calm, troubled) = (calm.iter().min().unwrap(), troubled.iter().min().unwrap());
-    eprintln!("p99 without trouble {calm:?}, with a hanging endpoint {troubled:?}");
-    // A fifth, and a millisecond for the clock of a shared machine.
-    assert!(*troubled <= calm.mul_f64(1.2) + Duration::from_millis(1), "{calm:?} → {troubled:?}");
+    let (without, with) = (without.iter().min().unwrap(), with.iter().min().unwrap());
+    say(&format!("p99 with a healthy neighbour {without:?}, with a hanging one {with:?}"));
+    assert!(hanging.count() > 0, "nothing hangs");
+    // A fifth, and half a millisecond for the clock of a shared machine.
+    assert!(*with <= without.mul_f64(1.2) + Duration::from_micros(500), "{without:?} → {with:?}");
+    until("it still hangs", 5, || async { troubled.delivery_stats().await["attempting"] != 0 }).await;
 }

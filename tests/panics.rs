@@ -63,12 +63,28 @@ async fn a_delivery_actor_may_panic() {
 
 #[actix_rt::test]
 async fn an_attempt_may_panic() {
-    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "sender::attempt=10%10*panic")]).await;
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "sender::attempt=10*panic")]).await;
     let receiver = Receiver::start(Mood::Answer(200, ""));
     server.subscribe(&receiver.url(), json!({})).await;
     send(&server, 100).await;
     until("all is delivered", 60, || async { server.delivery_stats().await["delivered"] == 100 }).await;
     assert_eq!(receiver.count(), 100);
+    assert_eq!(server.said("failpoint sender::attempt panic"), 10);
+}
+
+#[actix_rt::test]
+async fn one_endpoint_s_panics_are_nobody_else_s() {
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "delivery::handle::one=1000*panic")]).await;
+    let (one, other) = (Receiver::start(Mood::Answer(200, "")), Receiver::start(Mood::Answer(200, "")));
+    server.subscribe(&one.url(), json!({"name": "one"})).await;
+    let (id, _) = server.subscribe(&other.url(), json!({"name": "other"})).await;
+    send(&server, 200).await;
+    until("the other got all", 20, || async { other.count() >= 200 }).await;
+    let ids: BTreeSet<String> = other.arrived().iter().map(|webhook| webhook.id().to_owned()).collect();
+    assert_eq!((ids.len(), other.count(), one.count()), (200, 200, 0), "the other's webhooks came once each");
+    let deliveries = server.get(&format!("/api/v1/deliveries?subscription={id}&status=delivered&limit=500")).await;
+    assert!(deliveries["items"].as_array().unwrap().iter().all(|delivery| delivery["attempts"] == 1));
+    assert!(server.said("failpoint delivery::handle::one panic") > 0);
 }
 
 #[actix_rt::test]

@@ -26,7 +26,7 @@ impl Drop for Shipper {
 #[actix_rt::test]
 async fn lines_of_a_file_become_signed_webhooks() {
     if !std::path::Path::new(SYSLOG_NG).exists() {
-        return eprintln!("skipped: syslog-ng is not installed");
+        return support::say("skipped: syslog-ng is not installed");
     }
     let server = Loghorn::start().await;
     let receiver = Receiver::start(Mood::Answer(200, ""));

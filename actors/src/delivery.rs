@@ -2,8 +2,8 @@
 //!
 //! **Owns** the endpoint's [`Machine`], its timer and the payloads of what is due. It decides nothing: it tells the
 //! machine what happened and carries out the effects. **Capacity**: the machine bounds what is held; the mailbox only
-//! gets coalescing nudges and the answers to what the actor itself asked for. **Messages**: [`Fresh`], [`Nudge`],
-//! [`Rewound`], [`Reconfigure`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
+//! gets coalescing nudges and the answers to what the actor itself asked for. **Messages**: [`Fresh`], [`Rewound`],
+//! [`Reconfigure`], [`Drain`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
 
@@ -37,15 +37,16 @@ const GONE: &str = "gone: the receiver answered 410";
 #[rtype(result = "()")]
 pub(crate) struct Fresh(pub(crate) Vec<Arc<Event>>);
 
-/// Something may have been queued that nobody told of.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Nudge;
-
-/// An entry at or before what is known was queued again.
+/// From this entry on something may have been queued that nobody told of: the queue is read again from there. What is
+/// held already is skipped, so one too many does no harm.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Rewound(pub(crate) Seq);
+
+impl Rewound {
+    /// The whole queue.
+    pub(crate) const TO_THE_START: Self = Self(Seq(1));
+}
 
 /// The subscription changed.
 #[derive(Message)]
@@ -67,6 +68,14 @@ pub(crate) struct Stop;
 struct Fetched {
     lease: u64,
     result: Result<Stretch, StoreError>,
+}
+
+/// The event of an attempt whose payload was not at hand.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Loaded {
+    seq: Seq,
+    result: Result<Option<Arc<Event>>, StoreError>,
 }
 
 #[derive(Message)]
@@ -102,7 +111,7 @@ impl DeliveryActor {
     pub(crate) fn new(shared: Arc<Shared>, subscription: Arc<Subscription>, guard: Guard) -> Self {
         let endpoint = subscription.endpoint;
         let live = shared.directory.live(endpoint);
-        live.clear();
+        live.reset();
         Self {
             target: target(&shared, &subscription),
             sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
@@ -124,6 +133,7 @@ impl DeliveryActor {
 
     fn tell(&mut self, input: Input, report: Option<Report>, context: &mut Context<Self>) {
         fail::fail_point!("delivery::handle");
+        fail::fail_point!(&format!("delivery::handle::{}", self.subscription.spec.name));
         let now = self.shared.steady_now();
         let mut effects = Vec::new();
         self.machine.handle(input, now, &mut *self.dice, &mut effects);
@@ -163,30 +173,43 @@ impl DeliveryActor {
     fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
         let seq = entry.seq;
         self.live.began(seq, entry.next_at.is_some());
-        let answer = Answer { to: context.address(), seq, report: None };
-        let payload = self.payloads.get(&seq).cloned();
-        let (sender, log, endpoint) = (self.sender.clone(), self.shared.store.log.clone(), self.endpoint);
-        let target = self.target.clone();
-        let clock = self.shared.clock.clone();
+        if let Some(event) = self.payloads.get(&seq).cloned() {
+            return self.send(event, context);
+        }
+        let (pending, this) = (self.shared.store.log.get(seq), context.address());
+        actix_rt::spawn(async move { this.do_send(Loaded { seq, result: pending.await }) });
+    }
+
+    fn send(&self, event: Arc<Event>, context: &Context<Self>) {
+        let seq = event.seq;
+        let mut answer = Answer { to: context.address(), seq, report: None };
+        let target = match &self.target {
+            Ok(target) => target.clone(),
+            Err(why) => {
+                answer.report = Some(Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now()));
+                return;
+            }
+        };
+        let (sender, endpoint) = (self.sender.clone(), self.endpoint);
         actix_rt::spawn(async move {
             // Whatever happens in here, the answer goes out when it is dropped.
             let mut answer = answer;
-            let event = match payload {
-                Some(event) => Some(event),
-                None => match log.get(seq).await {
-                    Ok(event) => event,
-                    Err(error) => return tracing::warn!(%seq, %error, "an event could not be read for its delivery"),
-                },
-            };
-            answer.report = Some(match (&target, event) {
-                (Ok(target), Some(event)) => {
-                    let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
-                    sender.attempt(target, &id, event.standard_body()).await
-                }
-                (Err(why), _) => Report::unsent(Class::Blocked, why.clone(), clock.now()),
-                (_, None) => Report::unsent(Class::Template, "the event is no longer kept".into(), clock.now()),
-            });
+            let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
+            answer.report = Some(sender.attempt(&target, &id, event.standard_body()).await);
         });
+    }
+
+    /// How an attempt ended whose event could not be had; `None`: it is tried again, for the store may recover.
+    fn unsent(&self, seq: Seq, result: Result<Option<Arc<Event>>, StoreError>) -> Option<Report> {
+        let why = match result {
+            Ok(_) => "the event is no longer kept".to_owned(),
+            Err(StoreError::Damaged(what)) => format!("the event is damaged: {what}"),
+            Err(error) => {
+                tracing::warn!(%seq, %error, "an event could not be read for its delivery");
+                return None;
+            }
+        };
+        Some(Report::unsent(Class::Template, why, self.shared.clock.now()))
     }
 
     fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
@@ -338,14 +361,6 @@ impl Handler<Fresh> for DeliveryActor {
     }
 }
 
-impl Handler<Nudge> for DeliveryActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Nudge, context: &mut Self::Context) {
-        self.tell(Input::Nudged, None, context);
-    }
-}
-
 impl Handler<Rewound> for DeliveryActor {
     type Result = ();
 
@@ -384,7 +399,7 @@ impl Handler<Stop> for DeliveryActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
-        self.live.clear();
+        self.live.reset();
         context.stop();
     }
 }
@@ -409,6 +424,19 @@ impl Handler<Fetched> for DeliveryActor {
         let entries = entries.into_iter().map(|queued| queued.entry).collect();
         self.tell(Input::Fetched { lease, entries, is_end }, None, context);
         self.forget_what_is_not_held(seqs);
+    }
+}
+
+impl Handler<Loaded> for DeliveryActor {
+    type Result = ();
+
+    /// Meanwhile the endpoint may have been paused, or its circuit may have opened.
+    fn handle(&mut self, Loaded { seq, result }: Loaded, context: &mut Self::Context) {
+        match result {
+            Ok(Some(event)) if self.machine.may_attempt(seq) => self.send(event, context),
+            Ok(Some(_)) => context.notify(Finished { seq, report: None }),
+            result => context.notify(Finished { seq, report: self.unsent(seq, result) }),
+        }
     }
 }
 

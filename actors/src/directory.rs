@@ -68,8 +68,10 @@ impl Live {
         self.in_flight.lock().remove(&seq);
     }
 
-    pub(crate) fn clear(&self) {
+    /// A fresh actor knows of no attempt and no trouble.
+    pub(crate) fn reset(&self) {
         self.in_flight.lock().clear();
+        *self.circuit.lock() = None;
     }
 }
 
@@ -79,6 +81,8 @@ pub struct Directory {
     actors: DashMap<EndpointNo, Addr<DeliveryActor>>,
     lives: DashMap<EndpointNo, Arc<Live>>,
     routed: AtomicU64,
+    /// Why routing waits.
+    routing_waits: Mutex<Option<String>>,
 }
 
 impl Directory {
@@ -104,6 +108,19 @@ impl Directory {
 
     pub(crate) fn set_routed(&self, seq: Seq) {
         self.routed.store(seq.0, Relaxed);
+    }
+
+    /// Why nothing is routed at the moment.
+    pub(crate) fn routing_waits(&self) -> Option<String> {
+        self.routing_waits.lock().clone()
+    }
+
+    /// Whether the reason is another one than before.
+    pub(crate) fn set_routing_waits(&self, reason: Option<String>) -> bool {
+        let mut waits = self.routing_waits.lock();
+        let is_new = *waits != reason;
+        *waits = reason;
+        is_new
     }
 
     /// What this endpoint is doing now.

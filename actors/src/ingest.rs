@@ -71,6 +71,11 @@ impl Ingest {
         Self { gate, actor, metrics, clock, is_closed }
     }
 
+    /// Whether its actor is there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.actor.get().connected()
+    }
+
     /// Bytes that requests under way hold.
     pub fn used_bytes(&self) -> usize {
         self.gate.used()

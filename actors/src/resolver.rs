@@ -10,6 +10,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix_service::Service;
@@ -21,6 +22,9 @@ use tokio::net::TcpStream;
 
 /// Most addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
+
+/// How long one of several addresses may take before the next is tried.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The name did not resolve.
 #[derive(Debug)]
@@ -129,8 +133,16 @@ impl Service<ConnectInfo<Uri>> for GuardedConnector {
 async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> {
     let is_https = uri.scheme_str() == Some("https");
     let mut failure = None;
-    for address in allowed(policy, resolve(uri, is_https).await?, is_https)? {
-        match TcpStream::connect(address).await {
+    let addresses = allowed(policy, resolve(uri, is_https).await?, is_https)?;
+    let last = addresses.len() - 1;
+    for (n, address) in addresses.into_iter().enumerate() {
+        let connecting = TcpStream::connect(address);
+        let connected = match n == last {
+            // It has all the time that the attempt has.
+            true => connecting.await,
+            false => tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
+        };
+        match connected {
             Ok(stream) => {
                 // What the kernel connected to is what counts.
                 let peer = stream.peer_addr().map_err(ConnectError::Io)?;

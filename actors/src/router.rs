@@ -10,7 +10,7 @@ use loghorn_domain::{EndpointNo, Event, Origin, Seq};
 use loghorn_storage::{Error as StoreError, Matched};
 
 use crate::{
-    delivery::Fresh,
+    delivery::{Fresh, Rewound},
     shared::Shared,
     supervisor::{Guard, Missing},
 };
@@ -70,22 +70,24 @@ impl Handler<Halt> for RouterActor {
 async fn route(shared: Arc<Shared>) {
     let mut tail = shared.store.log.tail();
     let mut cursor = None;
-    let mut told = None;
+    // A router that died may have queued deliveries and told nobody.
+    shared.directory.actors().iter().for_each(|actor| actor.do_send(Rewound::TO_THE_START));
     loop {
         tail.borrow_and_update();
         match step(&shared, &mut cursor).await {
             Ok(0) if tail.changed().await.is_err() => return,
             Ok(0) => {}
             Ok(_) => {
-                told = None;
+                if shared.directory.set_routing_waits(None) {
+                    tracing::info!("routing goes on");
+                }
                 tokio::task::yield_now().await;
             }
             Err(StoreError::Fenced | StoreError::Stopped) => return,
             Err(error) => {
                 let words = error.to_string();
-                if told.as_ref() != Some(&words) {
+                if shared.directory.set_routing_waits(Some(words.clone())) {
                     tracing::error!(error = words, "routing waits: the store refuses");
-                    told = Some(words);
                 }
                 tokio::time::sleep(RETRY).await;
             }

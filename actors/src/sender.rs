@@ -4,7 +4,9 @@
 //! [`RESPONSE_BODY_BYTES_MAX`] of the body are read, then the connection is dropped. A connection that the receiver
 //! closed while it was idle is no attempt: that is tried again at once, uncounted, on a fresh one.
 
-use std::{cell::OnceCell, io, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    io, rc::Rc, sync::Arc, time::Duration};
 
 use awc::{
     Client, ClientResponse,
@@ -98,10 +100,21 @@ pub(crate) struct Report {
 
 /// Makes attempts; one for each thread.
 pub(crate) struct Sender {
-    client: Client,
+    /// Replaced now and then: awc looks at an idle connection only when the same receiver is called again, so those to
+    /// receivers that are called no more would be held for ever.
+    client: RefCell<Rc<Client>>,
+    policy: Arc<Policy>,
+    tls: Arc<rustls::ClientConfig>,
     connects: Connects,
     clock: Arc<dyn Clock>,
+    under_way: Cell<usize>,
+    /// Attempts begun since the client was last looked at.
+    begun: Cell<u64>,
+    is_watched: Cell<bool>,
 }
+
+/// How long a client is used on a thread that is never idle.
+const CLIENT_MAX: Duration = Duration::from_secs(600);
 
 thread_local! {
     static SENDER: OnceCell<Rc<Sender>> = const { OnceCell::new() };
@@ -115,22 +128,40 @@ impl Sender {
 
     fn new(policy: Arc<Policy>, tls: Arc<rustls::ClientConfig>, clock: Arc<dyn Clock>) -> Self {
         let connects = Connects::default();
-        // The deadline of an attempt is one, and ours; the connector's own only bound what is left behind.
-        let longest = Duration::from_secs(120);
-        let connector = awc::Connector::new()
-            .connector(GuardedConnector::new(policy, connects.clone()))
-            .rustls_0_23(tls)
-            .timeout(longest)
-            .handshake_timeout(longest)
-            .conn_keep_alive(KEEP_ALIVE)
-            // Our own windows bound the connections; awc's limit would be shared by all hosts.
-            .limit(0);
-        let builder = Client::builder().connector(connector).disable_redirects().disable_timeout();
-        Self { client: builder.no_default_headers().finish(), connects, clock }
+        let client = RefCell::new(Rc::new(client(&policy, &tls, &connects)));
+        let (under_way, begun, is_watched) = (Cell::new(0), Cell::new(0), Cell::new(false));
+        Self { client, policy, tls, connects, clock, under_way, begun, is_watched }
+    }
+
+    /// Lets go of idle connections once nothing was sent for [`KEEP_ALIVE`], and of every client after [`CLIENT_MAX`].
+    /// The task ends when the thread is idle.
+    fn watch(self: &Rc<Self>) {
+        if self.is_watched.replace(true) {
+            return;
+        }
+        let this = self.clone();
+        actix_rt::spawn(async move {
+            let mut age = Duration::ZERO;
+            loop {
+                let before = this.begun.get();
+                tokio::time::sleep(KEEP_ALIVE).await;
+                age += KEEP_ALIVE;
+                let is_idle = this.begun.get() == before && this.under_way.get() == 0;
+                if is_idle || age >= CLIENT_MAX {
+                    this.client.replace(Rc::new(client(&this.policy, &this.tls, &this.connects)));
+                    age = Duration::ZERO;
+                }
+                if is_idle {
+                    break;
+                }
+            }
+            this.is_watched.set(false);
+        });
     }
 
     /// Makes one attempt.
-    pub(crate) async fn attempt(&self, target: &Target, webhook_id: &str, body: Bytes) -> Report {
+    pub(crate) async fn attempt(self: &Rc<Self>, target: &Target, webhook_id: &str, body: Bytes) -> Report {
+        let _attempting = Attempting::new(self);
         fail::fail_point!("sender::attempt");
         let (started_at, began) = (self.clock.now(), self.clock.monotonic());
         let signature = target.signer.standard(webhook_id, started_at, &body);
@@ -183,7 +214,8 @@ impl Sender {
         body: Bytes,
         report: &Report,
     ) -> Result<ClientResponse, SendRequestError> {
-        let mut request = self.client.request(Method::POST, target.uri.clone()).no_decompress();
+        let client = self.client.borrow().clone();
+        let mut request = client.request(Method::POST, target.uri.clone()).no_decompress();
         let headers = request.headers_mut();
         for (name, value) in &target.headers {
             headers.insert(name.clone(), value.clone());
@@ -218,12 +250,51 @@ impl Sender {
                 }
             }
         }
+        // Where the connection ends before the promised length, awc tells of no error.
+        let promised = answer.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if cut.is_none() && promised.is_some_and(|length: usize| body.len() < length.min(RESPONSE_BODY_BYTES_MAX)) {
+            cut = Some("fewer bytes than promised".into());
+        }
         report.body = String::from_utf8_lossy(&body).into_owned();
         report.outcome = match &cut {
             Some(_) => Outcome { status_code: Some(status), ..Outcome::failed(Class::Reset) },
             None => Outcome::answered(status, retry_after(answer.headers(), self.clock.now())),
         };
         report.error = cut.map(|error| format!("the answer was cut: {error}"));
+    }
+}
+
+/// A client with the guarded connector.
+fn client(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>, connects: &Connects) -> Client {
+    // The deadline of an attempt is one, and ours; the connector's own only bound what is left behind.
+    let longest = Duration::from_secs(120);
+    let connector = awc::Connector::new()
+        .connector(GuardedConnector::new(policy.clone(), connects.clone()))
+        .rustls_0_23(tls.clone())
+        .timeout(longest)
+        .handshake_timeout(longest)
+        .conn_keep_alive(KEEP_ALIVE)
+        // Our own windows bound the connections; awc's limit would be shared by all hosts.
+        .limit(0);
+    let builder = Client::builder().connector(connector).disable_redirects().disable_timeout();
+    builder.no_default_headers().finish()
+}
+
+/// An attempt under way; counted off also where it panics.
+struct Attempting(Rc<Sender>);
+
+impl Attempting {
+    fn new(sender: &Rc<Sender>) -> Self {
+        sender.under_way.set(sender.under_way.get() + 1);
+        sender.begun.set(sender.begun.get() + 1);
+        sender.watch();
+        Self(sender.clone())
+    }
+}
+
+impl Drop for Attempting {
+    fn drop(&mut self) {
+        self.0.under_way.set(self.0.under_way.get() - 1);
     }
 }
 
@@ -240,8 +311,9 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
 /// `Retry-After` as seconds or as an HTTP date (RFC 9110, 10.2.3).
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More than fits is as long as it gets.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let at = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::from_millis(i64::try_from(at.as_millis()).ok()?).since(now))

@@ -74,20 +74,37 @@ impl Settler {
         if settlements.is_empty() {
             return;
         }
-        let pending = self.queue.settle(self.fence, settlements);
+        let pending = self.queue.settle(self.fence, settlements.clone());
         self.under_way.set(self.under_way.get() + 1);
         let this = self.clone();
         actix_rt::spawn(async move {
-            let result = pending.await;
-            this.under_way.set(this.under_way.get() - 1);
-            if let Err(error) = result {
-                this.failed(&error);
+            if let Err(error) = pending.await {
+                this.failed(error, settlements).await;
             }
+            this.under_way.set(this.under_way.get() - 1);
             this.ended.notify_waiters();
         });
     }
 
-    fn failed(&self, error: &StoreError) {
+    /// Where the store takes nothing any more, deliveries stop. Where one record cannot be read, the others are
+    /// recorded one by one: it must not hold up its neighbours.
+    async fn failed(&self, error: StoreError, settlements: Vec<Settlement>) {
+        if !matches!(error, StoreError::Damaged(_) | StoreError::Read(_)) {
+            return self.halt(&error);
+        }
+        for settlement in settlements {
+            let (endpoint, seq) = (settlement.endpoint, settlement.entry.seq);
+            match self.queue.settle(self.fence, vec![settlement]).await {
+                Ok(()) => {}
+                Err(error @ (StoreError::Damaged(_) | StoreError::Read(_))) => {
+                    tracing::error!(%endpoint, %seq, %error, "a result could not be recorded; it is sent again later");
+                }
+                Err(error) => return self.halt(&error),
+            }
+        }
+    }
+
+    fn halt(&self, error: &StoreError) {
         if !self.has_failed.replace(true) {
             tracing::error!(%error, "deliveries stop: their results cannot be recorded");
         }

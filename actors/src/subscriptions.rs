@@ -1,7 +1,8 @@
 //! The subscriptions: kept in the catalogue, held in memory, compiled into the snapshot that the router matches with.
 //!
 //! A change is written first and seen after: whoever was told "created" finds the next event matched. Changes go one
-//! at a time; reading never waits.
+//! at a time; reading never waits. A change goes on to its end also where whoever asked for it goes away meanwhile, so
+//! that catalogue and memory never differ.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -114,7 +115,16 @@ impl Subscriptions {
     }
 
     /// Makes one. It takes the events after the newest one now. `secret`: the user's own, else one is generated.
-    pub async fn create(&self, spec: Spec, secret: Option<Secret>) -> Result<Arc<Subscription>, ChangeError> {
+    pub async fn create(
+        self: &Arc<Self>,
+        spec: Spec,
+        secret: Option<Secret>,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        let this = self.clone();
+        to_the_end(async move { this.create_now(spec, secret).await }).await
+    }
+
+    async fn create_now(&self, spec: Spec, secret: Option<Secret>) -> Result<Arc<Subscription>, ChangeError> {
         let spec = self.with_checked_url(spec)?;
         let _changing = self.one_at_a_time.lock().await;
         let now = self.clock.now();
@@ -138,14 +148,14 @@ impl Subscriptions {
     /// Replaces what a person wrote. Enabling it again forgets why it was disabled; events that came while it was
     /// disabled are not made up for.
     pub async fn update(
-        &self,
+        self: &Arc<Self>,
         id: &SubscriptionId,
         version: Option<u32>,
         spec: Spec,
     ) -> Result<Arc<Subscription>, ChangeError> {
         let spec = self.with_checked_url(spec)?;
         let newest = self.store.log.bounds().last;
-        self.change(id, version, |subscription| {
+        self.change(id, version, move |subscription| {
             if spec.enabled && !subscription.is_active() {
                 subscription.disabled_reason = None;
                 subscription.since = newest;
@@ -156,25 +166,46 @@ impl Subscriptions {
     }
 
     /// Pauses or resumes it.
-    pub async fn set_paused(&self, id: &SubscriptionId, is_paused: bool) -> Result<Arc<Subscription>, ChangeError> {
-        self.change(id, None, |subscription| subscription.paused = is_paused).await
+    pub async fn set_paused(
+        self: &Arc<Self>,
+        id: &SubscriptionId,
+        is_paused: bool,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        self.change(id, None, move |subscription| subscription.paused = is_paused).await
     }
 
     /// Loghorn itself disables it, with this reason.
-    pub(crate) async fn disable(&self, endpoint: EndpointNo, reason: &str) -> Result<(), ChangeError> {
+    pub(crate) async fn disable(
+        self: &Arc<Self>,
+        endpoint: EndpointNo,
+        reason: &'static str,
+    ) -> Result<(), ChangeError> {
         let id = self.by_endpoint(endpoint).ok_or(ChangeError::NotFound)?.id.clone();
         self.change(&id, None, |subscription| subscription.disabled_reason = Some(reason.to_owned())).await.map(drop)
     }
 
     /// Deletes it: nothing is matched or sent from now on, and what waits is cancelled.
-    pub async fn delete(&self, id: &SubscriptionId, version: Option<u32>) -> Result<(), ChangeError> {
-        let now = self.clock.now();
-        let deleted = self.change(id, version, |subscription| subscription.deleted_at = Some(now)).await?;
-        self.changes.deleted(deleted.endpoint).await;
-        Ok(())
+    pub async fn delete(self: &Arc<Self>, id: &SubscriptionId, version: Option<u32>) -> Result<(), ChangeError> {
+        let (this, id, now) = (self.clone(), id.clone(), self.clock.now());
+        to_the_end(async move {
+            let deleted = this.change_now(&id, version, |subscription| subscription.deleted_at = Some(now)).await?;
+            this.changes.deleted(deleted.endpoint).await;
+            Ok(())
+        })
+        .await
     }
 
     async fn change(
+        self: &Arc<Self>,
+        id: &SubscriptionId,
+        version: Option<u32>,
+        change: impl FnOnce(&mut Subscription) + 'static,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        let (this, id) = (self.clone(), id.clone());
+        to_the_end(async move { this.change_now(&id, version, change).await }).await
+    }
+
+    async fn change_now(
         &self,
         id: &SubscriptionId,
         version: Option<u32>,
@@ -247,6 +278,11 @@ impl Subscriptions {
             }
         }
     }
+}
+
+/// Runs `work` as a task of its own: dropping this future does not stop it.
+async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, ChangeError>> + 'static) -> Result<T, ChangeError> {
+    actix_rt::spawn(work).await.unwrap_or(Err(ChangeError::Store(StoreError::Stopped)))
 }
 
 fn compile(subscription: Subscription) -> Result<Arc<Compiled>, Problem> {

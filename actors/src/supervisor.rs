@@ -18,7 +18,7 @@ use loghorn_domain::EndpointNo;
 
 use crate::{
     changes::Changes,
-    delivery::{DeliveryActor, Drain, Nudge, Reconfigure, Rewound, Stop},
+    delivery::{DeliveryActor, Drain, Reconfigure, Rewound, Stop},
     ingest::IngestActor,
     router::{Barrier, Halt, RouterActor},
     shared::Shared,
@@ -175,18 +175,16 @@ impl SupervisorActor {
     fn restart(&self, role: Role) {
         match role {
             Role::Ingest => self.ingest.set(self.arbiters.start_ingest(&self.shared)),
-            Role::Router => {
-                self.router.set(self.arbiters.start_router(&self.shared));
-                // The one before may have queued deliveries and died before it told of them.
-                self.shared.directory.actors().iter().for_each(|actor| actor.do_send(Nudge));
-            }
+            Role::Router => self.router.set(self.arbiters.start_router(&self.shared)),
             Role::Delivery(endpoint) => self.start_delivery(endpoint),
         }
     }
 
     fn start_delivery(&self, endpoint: EndpointNo) {
         if let Some(actor) = self.arbiters.start_delivery(&self.shared, endpoint) {
-            self.shared.directory.set_actor(endpoint, actor);
+            self.shared.directory.set_actor(endpoint, actor.clone());
+            // What was queued between its first read and this moment was told to the one before, or to nobody.
+            actor.do_send(Rewound::TO_THE_START);
         }
     }
 
@@ -251,9 +249,10 @@ impl Handler<Missing> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, Missing(endpoint): Missing, _: &mut Self::Context) {
-        let is_alone = self.shared.directory.actor(endpoint).is_none();
-        if is_alone && !self.shared.directory.live(endpoint).is_quarantined() {
-            self.start_delivery(endpoint);
+        match self.shared.directory.actor(endpoint) {
+            Some(actor) => actor.do_send(Rewound::TO_THE_START),
+            None if self.shared.directory.live(endpoint).is_quarantined() => {}
+            None => self.start_delivery(endpoint),
         }
     }
 }
@@ -299,6 +298,7 @@ impl Handler<Replayed> for SupervisorActor {
         for (endpoint, seq) in lowest {
             match self.shared.directory.actor(endpoint) {
                 Some(actor) => actor.do_send(Rewound(seq)),
+                None if self.shared.directory.live(endpoint).is_quarantined() => {}
                 None => self.start_delivery(endpoint),
             }
         }

@@ -196,7 +196,7 @@ impl System {
     }
 
     /// The subscriptions.
-    pub fn subscriptions(&self) -> &Subscriptions {
+    pub fn subscriptions(&self) -> &Arc<Subscriptions> {
         &self.shared.subscriptions
     }
 
@@ -304,8 +304,12 @@ impl System {
             None => (component("store", "ready", None), true),
         };
         let draining = self.is_draining.load(Relaxed).then(|| "shutting down".to_owned());
-        let is_dead = !self.router.get().connected();
-        let router = draining.clone().or_else(|| is_dead.then(|| "the router is being restarted".to_owned()));
+        let restarting = |actor: &str, is_alive: bool| (!is_alive).then(|| format!("{actor} is being restarted"));
+        let router = draining
+            .clone()
+            .or_else(|| restarting("ingest", self.ingest.is_connected()))
+            .or_else(|| restarting("the router", self.router.get().connected()))
+            .or_else(|| self.shared.directory.routing_waits().map(|reason| format!("routing waits: {reason}")));
         let quarantined = self.shared.directory.quarantined();
         let delivery = draining.clone().or_else(|| {
             let n = quarantined.len();

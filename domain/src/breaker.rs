@@ -3,7 +3,7 @@
 //! **Why.** An endpoint that is down should cost one probe now and then, not a time-out for each event that waits.
 //! **When it trips.** After `failures` attempts in a row that failed because of the endpoint itself (5xx, time-out,
 //! network); a 404 or 429 shows an endpoint that lives and resets nothing.
-//! **While tripped** nothing is attempted. After `open_for`, ± 20 %, it is *probing*: one attempt at a time.
+//! **While tripped** nothing is attempted. After `open_for`, and up to 20 % more, it is *probing*: one attempt at a time.
 //! **How it recovers.** A probe that is answered closes it; a probe that fails trips it again for twice as long, up to
 //! `open_for_max`. What was in the air when it tripped is recorded and changes nothing here: only a probe decides.
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Class, Timestamp,
-    retry::{Dice, jittered},
+    retry::{Dice, JITTER},
 };
 
 /// When a breaker trips and how long it stays tripped.
@@ -113,6 +113,8 @@ impl Breaker {
                 }
             }
             State::Probing if is_probe && failed => self.trip(now, dice),
+            // Nothing was sent, so nothing is known: the next probe may go.
+            State::Probing if matches!(class, Class::Blocked | Class::Template) => {}
             State::Probing if is_probe => {
                 self.state = State::Flowing;
                 self.failures_in_row = 0;
@@ -126,7 +128,9 @@ impl Breaker {
         let doublings = u32::from(self.trips_in_row).min(31);
         let open_for = self.settings.open_for.saturating_mul(1 << doublings).min(self.settings.open_for_max);
         self.trips_in_row = self.trips_in_row.saturating_add(1);
-        self.state = State::Tripped { until: now.plus(jittered(open_for, dice)) };
+        // Only ever later: a dead endpoint is asked at most once in `open_for`.
+        let late = open_for.mul_f64(JITTER * dice.unit());
+        self.state = State::Tripped { until: now.plus(open_for + late) };
     }
 }
 
@@ -134,11 +138,12 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    struct Middle;
+    /// No jitter.
+    struct Lowest;
 
-    impl Dice for Middle {
+    impl Dice for Lowest {
         fn unit(&mut self) -> f64 {
-            0.5
+            0.0
         }
     }
 
@@ -149,7 +154,7 @@ mod tests {
     fn tripped() -> Breaker {
         let mut breaker = Breaker::new(Settings::default());
         for _ in 0..5 {
-            breaker.record(Class::Http5xx, false, at(0), &mut Middle);
+            breaker.record(Class::Http5xx, false, at(0), &mut Lowest);
         }
         breaker
     }
@@ -158,7 +163,7 @@ mod tests {
     fn failures_in_a_row_trip_it_and_a_success_between_does_not() {
         let mut breaker = Breaker::new(Settings::default());
         for class in [Class::Http5xx, Class::Reset, Class::Connect, Class::Http5xx, Class::Ok, Class::Http5xx] {
-            breaker.record(class, false, at(0), &mut Middle);
+            breaker.record(class, false, at(0), &mut Lowest);
         }
         assert_eq!(breaker.circuit(), Circuit::Closed);
         assert_eq!(tripped().state(), State::Tripped { until: at(30) });
@@ -168,7 +173,7 @@ mod tests {
     fn answers_that_show_life_do_not_trip_it() {
         let mut breaker = Breaker::new(Settings::default());
         for class in [Class::Http4xx, Class::RateLimited, Class::Blocked].repeat(9) {
-            breaker.record(class, false, at(0), &mut Middle);
+            breaker.record(class, false, at(0), &mut Lowest);
         }
         assert_eq!(breaker.state(), State::Flowing);
     }
@@ -183,7 +188,7 @@ mod tests {
             assert_eq!(breaker.circuit(), Circuit::Open);
             breaker.advance(until);
             assert_eq!(breaker.circuit(), Circuit::HalfOpen);
-            breaker.record(Class::TimeoutResponse, true, until, &mut Middle);
+            breaker.record(Class::TimeoutResponse, true, until, &mut Lowest);
             let State::Tripped { until: next } = breaker.state() else { panic!("not tripped") };
             waits.push(next.since(until).as_secs());
         }
@@ -191,16 +196,38 @@ mod tests {
     }
 
     #[test]
+    fn jitter_only_delays_a_probe() {
+        struct Highest;
+        impl Dice for Highest {
+            fn unit(&mut self) -> f64 {
+                1.0
+            }
+        }
+        let mut breaker = tripped();
+        breaker.advance(at(30));
+        breaker.record(Class::Reset, true, at(30), &mut Highest);
+        assert_eq!(breaker.state(), State::Tripped { until: at(30 + 72) });
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_tells_nothing() {
+        let mut breaker = tripped();
+        breaker.advance(at(30));
+        breaker.record(Class::Blocked, true, at(30), &mut Lowest);
+        assert_eq!(breaker.circuit(), Circuit::HalfOpen);
+    }
+
+    #[test]
     fn only_a_probe_closes_it() {
         let mut breaker = tripped();
-        breaker.record(Class::Ok, false, at(1), &mut Middle);
+        breaker.record(Class::Ok, false, at(1), &mut Lowest);
         assert_eq!(breaker.circuit(), Circuit::Open);
         breaker.advance(at(30));
-        breaker.record(Class::Ok, false, at(31), &mut Middle);
+        breaker.record(Class::Ok, false, at(31), &mut Lowest);
         assert_eq!(breaker.circuit(), Circuit::HalfOpen);
-        breaker.record(Class::Ok, true, at(32), &mut Middle);
+        breaker.record(Class::Ok, true, at(32), &mut Lowest);
         assert_eq!(breaker.circuit(), Circuit::Closed);
-        breaker.record(Class::Http5xx, false, at(33), &mut Middle);
+        breaker.record(Class::Http5xx, false, at(33), &mut Lowest);
         assert_eq!(breaker.circuit(), Circuit::Closed);
     }
 }

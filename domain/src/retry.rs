@@ -16,7 +16,7 @@ pub trait Dice: Send {
 /// Longest `Retry-After` that is honoured.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Each delay is drawn from ± this share of it.
-const JITTER: f64 = 0.2;
+pub(crate) const JITTER: f64 = 0.2;
 
 /// When a delivery is tried again, and when no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,11 @@ impl Policy {
     pub fn delay(&self, n: u16) -> Duration {
         let doublings = u32::from(n.saturating_sub(1)).min(31);
         self.backoff_base.saturating_mul(1 << doublings).min(self.backoff_max)
+    }
+
+    /// The longest that [`Policy::verdict`] ever asks to wait.
+    pub fn wait_max(&self) -> Duration {
+        self.backoff_max.mul_f64(1.0 + JITTER).max(RETRY_AFTER_MAX)
     }
 
     /// What becomes of a delivery queued at `queued_at` after attempt number `attempt` of this round ended with
@@ -81,7 +86,7 @@ impl Policy {
 }
 
 /// `delay` ± 20 %.
-pub(crate) fn jittered(delay: Duration, dice: &mut dyn Dice) -> Duration {
+fn jittered(delay: Duration, dice: &mut dyn Dice) -> Duration {
     delay.mul_f64(1.0 - JITTER + 2.0 * JITTER * dice.unit())
 }
 

@@ -201,7 +201,8 @@ pub trait DeliveryQueue: Send + Sync {
     fn cursor(&self) -> Pending<Seq>;
 
     /// Queues the deliveries of the events up to `cursor` and moves the router's cursor there, in one write. A
-    /// repeat (a cursor at or before the stored one) changes nothing.
+    /// repeat (a cursor at or before the stored one) changes nothing; a match or a cursor behind the end of the log is
+    /// refused with all the rest.
     fn enqueue(&self, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Pending<()>;
 
     /// Up to `n` entries of `endpoint` after `after`, those not yet due included. Sees every settle, replay and
@@ -358,6 +359,29 @@ pub struct Store {
     pub catalog: Arc<dyn Catalog>,
     /// The lists.
     pub reads: Arc<dyn Reads>,
+    /// Tells when it is closed.
+    pub closing: Closing,
+}
+
+/// Tells when a store is closed: after its last part is dropped, its threads have ended and its files are let go.
+#[derive(Debug, Clone)]
+pub struct Closing(watch::Receiver<()>);
+
+impl Closing {
+    /// Returns once the store is closed. Whoever waits must hold no part of it.
+    pub async fn closed(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+/// Held by an engine while it is open; dropped last.
+pub(crate) struct Open(#[expect(dead_code, reason = "held for its drop")] watch::Sender<()>);
+
+impl Open {
+    pub(crate) fn new() -> (Self, Closing) {
+        let (sender, receiver) = watch::channel(());
+        (Self(sender), Closing(receiver))
+    }
 }
 
 /// As many of `events` as a read of `n_max` events and `bytes_max` bytes returns: at least one if there is one.
@@ -369,6 +393,15 @@ fn take_within(events: impl Iterator<Item = Arc<Event>>, n_max: usize, bytes_max
         is_first || bytes <= bytes_max
     };
     events.take(n_max.max(1)).take_while(fits).collect()
+}
+
+/// Refuses what lies behind `last`, the end of the log: passing it would skip for ever what is appended there.
+fn check_end(last: Seq, matches: &[Matched], cursor: Seq) -> Result<(), Error> {
+    let end = matches.iter().map(|matched| matched.seq).fold(cursor, Seq::max);
+    if end <= last {
+        return Ok(());
+    }
+    Err(Error::Damaged(format!("event {end} cannot be routed, the log ends at {last}").into()))
 }
 
 /// When `attempt` ended.

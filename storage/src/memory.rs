@@ -18,13 +18,15 @@ use super::*;
 /// A new, empty store. `dice_number` becomes part of generated ids; ids of senders are known for `dedupe`.
 pub fn open(dice_number: u32, dedupe: Duration) -> Store {
     let state = State { log_number: dice_number, dedupe, first: Seq(1), deliveries_from: Seq(1), ..State::default() };
-    let memory = Arc::new(Memory { state: Mutex::new(state), moved: watch::Sender::new(Seq(0)) });
-    Store { log: memory.clone(), queue: memory.clone(), catalog: memory.clone(), reads: memory }
+    let (open, closing) = Open::new();
+    let memory = Arc::new(Memory { state: Mutex::new(state), moved: watch::Sender::new(Seq(0)), _open: open });
+    Store { log: memory.clone(), queue: memory.clone(), catalog: memory.clone(), reads: memory, closing }
 }
 
 struct Memory {
     state: Mutex<State>,
     moved: watch::Sender<Seq>,
+    _open: Open,
 }
 
 #[derive(Default)]
@@ -136,8 +138,8 @@ impl State {
         Appended { seq, id, is_duplicate: false }
     }
 
-    fn enqueue(&mut self, matches: Vec<Matched>, cursor: Seq) {
-        let cursor = cursor.min(self.last);
+    fn enqueue(&mut self, matches: Vec<Matched>, cursor: Seq) -> Result<(), Error> {
+        check_end(self.last, &matches, cursor)?;
         for matched in matches.into_iter().filter(|matched| matched.seq > self.cursor && matched.seq <= cursor) {
             let generated = EventId::generated(matched.received_at, self.log_number, matched.seq);
             let event_id = self.events.get(&matched.seq).map_or(generated, |event| event.id.clone());
@@ -154,6 +156,7 @@ impl State {
             }
         }
         self.cursor = self.cursor.max(cursor);
+        Ok(())
     }
 
     fn settle(&mut self, settlement: Settlement) {
@@ -312,7 +315,7 @@ impl DeliveryQueue for Memory {
 
     fn enqueue(&self, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Pending<()> {
         let mut state = self.state.lock();
-        ready(state.check(fence).map(|()| state.enqueue(matches, cursor)))
+        ready(state.check(fence).and_then(|()| state.enqueue(matches, cursor)))
     }
 
     fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch> {

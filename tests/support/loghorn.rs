@@ -1,11 +1,12 @@
 //! The real server, as a process.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -16,6 +17,10 @@ pub struct Loghorn {
     child: Child,
     pub addr: SocketAddr,
     pub data: PathBuf,
+    /// What it said when it was ready: among others what it found in its data.
+    pub ready: Value,
+    /// Every line of its log so far, of all its lives.
+    lines: Arc<Mutex<Vec<String>>>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     /// Lives as long as the data is needed; `None` where the caller owns the folder.
@@ -47,9 +52,11 @@ impl Loghorn {
     pub async fn start_in(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let args: Vec<String> = ARGS.iter().chain(args).map(|arg| (*arg).to_owned()).collect();
         let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let (child, addr) = spawn(data, &args, &env);
+        let lines = Arc::default();
+        let (child, ready) = spawn(data, &args, &env, &lines);
         let client = awc::Client::builder().timeout(Duration::from_secs(30)).finish();
-        Self { child, addr, data: data.to_owned(), args, env, folder: None, client }
+        let (addr, data) = (addr_of(&ready), data.to_owned());
+        Self { child, addr, data, ready, lines, args, env, folder: None, client }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -74,9 +81,13 @@ impl Loghorn {
 
     /// Starts again on the same data.
     pub fn restart(&mut self) {
-        let (child, addr) = spawn(&self.data, &self.args, &self.env);
-        self.child = child;
-        self.addr = addr;
+        (self.child, self.ready) = spawn(&self.data, &self.args, &self.env, &self.lines);
+        self.addr = addr_of(&self.ready);
+    }
+
+    /// How many lines of its log hold `text`.
+    pub fn said(&self, text: &str) -> usize {
+        self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
 
     /// SIGTERM; the exit code.
@@ -134,6 +145,20 @@ impl Loghorn {
         self.get("/api/v1/stats").await["delivery_stats"].clone()
     }
 
+    /// The ids of all events in the log, and how often each is there.
+    pub async fn event_ids(&self) -> BTreeMap<String, usize> {
+        let mut ids = BTreeMap::<String, usize>::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("/api/v1/events?limit=500{cursor}")).await;
+            for event in page["items"].as_array().unwrap() {
+                *ids.entry(event["id"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            let Some(next) = page["next_cursor"].as_str() else { return ids };
+            cursor = format!("&cursor={next}");
+        }
+    }
+
     /// Holds the counters against what is really in the queues.
     pub async fn assert_ledger_balances(&self) {
         let ledger = self.get("/api/v1/ledger").await;
@@ -141,13 +166,18 @@ impl Loghorn {
     }
 }
 
-fn spawn(data: &Path, args: &[String], env: &[(String, String)]) -> (Child, SocketAddr) {
+fn addr_of(ready: &Value) -> SocketAddr {
+    ready["addr"].as_str().unwrap().parse().unwrap()
+}
+
+fn spawn(data: &Path, args: &[String], env: &[(String, String)], lines: &Arc<Mutex<Vec<String>>>) -> (Child, Value) {
     let mut command = Command::new(binary());
     command.arg("serve").args(["--bind", "127.0.0.1:0", "--log", "json", "--data"]).arg(data).args(args);
     command.env_clear().envs(env.iter().map(|(k, v)| (k, v))).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let stderr = child.stderr.take().unwrap();
     let (tell, told) = mpsc::channel();
+    let kept = lines.clone();
     // Goes on reading, so that the server never waits for its log to be read.
     std::thread::spawn(move || {
         let is_loud = std::env::var_os("LOGHORN_TEST_LOUD").is_some();
@@ -155,8 +185,9 @@ fn spawn(data: &Path, args: &[String], env: &[(String, String)]) -> (Child, Sock
             if is_loud {
                 eprintln!("{line}");
             }
-            // Nobody listens any more once the address is known.
-            let _ = tell.send(line);
+            // Nobody listens any more once it is ready.
+            let _ = tell.send(line.clone());
+            kept.lock().unwrap().push(line);
         }
     });
     let mut seen = Vec::new();
@@ -166,7 +197,7 @@ fn spawn(data: &Path, args: &[String], env: &[(String, String)]) -> (Child, Sock
         };
         let json: Value = serde_json::from_str(&line).unwrap_or_default();
         if json["message"] == "ready" {
-            return (child, json["addr"].as_str().unwrap().parse().unwrap());
+            return (child, json);
         }
         seen.push(line);
     }

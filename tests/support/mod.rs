@@ -4,7 +4,10 @@
 pub mod loghorn;
 pub mod receiver;
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -18,6 +21,12 @@ pub async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, mut holds
         assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Says something that is seen also where the test passes: that it was skipped, or what it measured.
+pub fn say(text: &str) {
+    // Not `eprintln!`, which the test harness swallows. Nobody may be reading.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A line of the log as a sender writes it.

@@ -176,10 +176,15 @@ fn where_expression(text: &str) -> Result<JsonPath, Problem> {
         return Err(Problem::new("/where", format!("longer than {EXPRESSION_BYTES_MAX} bytes")));
     }
     const BEFORE: &str = "$[?";
-    JsonPath::parse(&format!("{BEFORE}{text}]")).map_err(|error| {
+    let path = JsonPath::parse(&format!("{BEFORE}{text}]")).map_err(|error| {
         let at = error.position().saturating_sub(BEFORE.len());
         Problem::new("/where", format!("not an RFC 9535 expression, at character {at}: {}", error.message()))
-    })
+    })?;
+    // `@.a == 1, *` is a fine list of selectors, and would match everything.
+    if JsonPath::parse(&format!("{BEFORE}({text})]")).is_err() {
+        return Err(Problem::new("/where", "expected one logical expression, not a list of selectors"));
+    }
+    Ok(path)
 }
 
 #[cfg(test)]
@@ -240,6 +245,7 @@ mod tests {
             (r#"{"message":"[a"}"#, "/message"),
             (r#"{"message":"(a{1000}){1000}"}"#, "/message"),
             (r#"{"where":"@.a >"}"#, "/where"),
+            (r#"{"where":"@.a == 1, *"}"#, "/where"),
         ] {
             assert_eq!(filter(spec).unwrap_err().pointer, pointer, "{spec}");
         }

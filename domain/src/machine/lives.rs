@@ -398,3 +398,30 @@ fn an_attempt_asked_for_before_a_trip_may_not_begin_after_it() {
     }
     assert!(machine.in_flight.keys().all(|seq| !machine.may_attempt(*seq)));
 }
+
+#[test]
+fn a_probe_that_could_not_be_made_does_not_spin() {
+    let mut machine = idle_machine();
+    drive(&mut machine, Input::Fresh((1..=9).map(entry).collect()), 1);
+    while machine.breaker.circuit() == Circuit::Closed {
+        let seq = *machine.in_flight.keys().min().unwrap();
+        drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
+    }
+    for seq in machine.in_flight.keys().copied().collect::<Vec<_>>() {
+        drive(&mut machine, Input::Returned(seq), 3);
+    }
+    let probing = machine.wake_at().unwrap().millis();
+    let effects = drive(&mut machine, Input::Tick, probing);
+    let probe = effects.iter().find_map(|effect| if let Effect::Attempt(entry) = effect { Some(entry.seq) } else { None });
+    let effects = drive(&mut machine, Input::Returned(probe.unwrap()), probing);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Attempt(entry) if Some(entry.seq) == probe)));
+}
+
+#[test]
+fn a_due_time_of_a_clock_that_ran_ahead_is_not_waited_for() {
+    let mut machine = Machine::new(settings());
+    drive(&mut machine, Input::Tick, 0);
+    let ahead = Entry { next_at: Some(Timestamp::from_millis(400 * 86_400_000)), attempts_in_round: 1, ..entry(1) };
+    drive(&mut machine, Input::Fetched { lease: 1, entries: vec![ahead], is_end: true }, 0);
+    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(3_600_000)));
+}

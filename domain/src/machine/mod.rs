@@ -16,7 +16,10 @@
 #[cfg(test)]
 mod lives;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    time::Duration,
+};
 
 use crate::{
     Outcome, Seq, Timestamp, Verdict,
@@ -177,7 +180,7 @@ impl Machine {
             Input::Fetched { lease, entries, is_end } if self.is_current(lease) => self.fetched(entries, is_end, now),
             Input::FetchFailed { lease } if self.is_current(lease) => {
                 self.is_fetching = false;
-                self.fetch_after = Some(now.plus(std::time::Duration::from_millis(FETCH_RETRY_MS)));
+                self.fetch_after = Some(now.plus(Duration::from_millis(FETCH_RETRY_MS)));
             }
             Input::Fetched { .. } | Input::FetchFailed { .. } | Input::Tick => {}
             Input::Finished { seq, outcome } => self.finished(seq, &outcome, now, dice, effects),
@@ -266,13 +269,15 @@ impl Machine {
     fn fetched(&mut self, entries: Vec<Entry>, is_end: bool, now: Timestamp) {
         self.is_fetching = false;
         self.fetch_after = None;
+        let latest = now.plus(self.settings.retry.wait_max());
         for entry in entries {
             self.cursor = self.cursor.max(entry.seq);
             if self.ended_meanwhile.contains(&entry.seq) || !self.held.insert(entry.seq) {
                 continue;
             }
             match entry.next_at {
-                Some(at) if at > now => drop(self.retries.insert((at, entry.seq), entry)),
+                // A clock that ran ahead when it was written must not hold it for years.
+                Some(at) if at > now => drop(self.retries.insert((at.min(latest), entry.seq), entry)),
                 _ => self.ready.push_back(entry),
             }
         }
@@ -323,14 +328,10 @@ impl Machine {
     }
 
     fn returned(&mut self, seq: Seq, now: Timestamp) {
-        let Some(InFlight { entry, is_probe }) = self.in_flight.remove(&seq) else { return };
-        if is_probe {
-            // The probe told nothing: the next one may go.
-            self.ready.push_front(entry);
-        } else {
-            let soon = now.plus(std::time::Duration::from_millis(FETCH_RETRY_MS));
-            self.retries.insert((soon, seq), entry);
-        }
+        let Some(InFlight { entry, .. }) = self.in_flight.remove(&seq) else { return };
+        // Not at once: whatever kept it from being made may last.
+        let soon = now.plus(Duration::from_millis(FETCH_RETRY_MS));
+        self.retries.insert((soon, seq), entry);
     }
 
     fn configured(&mut self, settings: Settings, is_new_target: bool) {

@@ -7,6 +7,7 @@ conformance! {
     event_filters_narrow
     deliveries_are_listed_newest_first
     delivery_filters_narrow
+    a_replayed_delivery_is_found_by_its_last_answer
     one_delivery_is_shown_with_its_attempts
     every_page_walk_finds_everything_once
 }
@@ -109,6 +110,19 @@ async fn delivery_filters_narrow(bench: Bench) {
     assert_eq!(find(DeliveryQuery { status_code: Some(200), ..all() }).await, [(1, A)]);
     assert_eq!(find(DeliveryQuery { class: Some(Class::Http5xx), ..all() }).await, [(3, A), (2, A)]);
     assert_eq!(find(DeliveryQuery { since: Some(at(4000)), ..all() }).await, [(4, B), (4, A)]);
+}
+
+async fn a_replayed_delivery_is_found_by_its_last_answer(bench: Bench) {
+    bench.append(1, 1).await;
+    bench.enqueue(1, &[A]).await;
+    bench.settle_first(A, dead()).await;
+    bench.store.queue.replay(bench.fence, vec![(A, Seq(1))], at(9)).await.unwrap();
+    for query in [
+        DeliveryQuery { status_code: Some(503), ..delivery_query(9) },
+        DeliveryQuery { class: Some(Class::Http5xx), ..delivery_query(9) },
+    ] {
+        assert_eq!(names(&bench.store.reads.deliveries(query).await.unwrap().items), [(1, A)]);
+    }
 }
 
 async fn one_delivery_is_shown_with_its_attempts(bench: Bench) {

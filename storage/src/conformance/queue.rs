@@ -58,9 +58,16 @@ async fn enqueueing_twice_is_harmless(bench: Bench) {
 }
 
 async fn enqueueing_goes_no_further_than_the_log(bench: Bench) {
-    bench.append(1, 1).await;
-    bench.store.queue.enqueue(bench.fence, Vec::new(), Seq(50)).await.unwrap();
-    assert_eq!(bench.store.queue.cursor().await.unwrap(), Seq(1));
+    bench.append(1, 2).await;
+    let queue = &bench.store.queue;
+    let within = bench.matched(2, &[A]).await;
+    let beyond = Matched { seq: Seq(3), ..within.clone() };
+    for (matches, cursor) in [(vec![], 50), (vec![within.clone(), beyond.clone()], 2), (vec![within, beyond], 3)] {
+        assert!(matches!(queue.enqueue(bench.fence, matches, Seq(cursor)).await, Err(Error::Damaged(_))));
+    }
+    // All of it is refused, so nothing is skipped.
+    assert_eq!(queue.cursor().await.unwrap(), Seq(0));
+    assert!(bench.head(A).await.is_empty());
 }
 
 async fn heads_are_stretches_of_one_queue(bench: Bench) {

@@ -83,12 +83,6 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Whether an attempt was ever settled, or a delivery cancelled.
-    pub(super) fn was_attempted(&self) -> bool {
-        let Ended { delivered, retrying, dead, expired, cancelled, .. } = self.ended;
-        delivered + retrying + dead + expired + cancelled > 0
-    }
-
     pub(super) fn counters(&self) -> Counters {
         let Ended { delivered, retrying, dead, expired, cancelled, .. } = self.ended;
         let waiting = self.matched.saturating_sub(delivered + dead + expired + cancelled);
@@ -128,8 +122,7 @@ impl Core {
     }
 
     pub(super) fn decode(&self, seq: Seq, record: &[u8]) -> Result<Arc<Event>, Error> {
-        let event = record::decode_event(seq, self.log_number, record);
-        event.map(Arc::new).map_err(|what| Error::Damaged(format!("event {seq}: {what}").into()))
+        record::decode_event(seq, self.log_number, record).map(Arc::new).map_err(|what| bad_event(seq, what))
     }
 
     /// The event with this id: under the sender's own id if there is one, else as a generated id.
@@ -149,6 +142,10 @@ impl Core {
     pub(super) fn is_generated(&self, event: &Event) -> bool {
         event.id == EventId::generated(event.head.received_at, self.log_number, event.seq)
     }
+}
+
+pub(super) fn bad_event(seq: Seq, what: &str) -> Error {
+    Error::Damaged(format!("event {seq}: {what}").into())
 }
 
 pub(super) fn missing(seq: Seq) -> Error {

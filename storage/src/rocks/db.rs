@@ -30,6 +30,8 @@ const EVENTS_BUFFER_BYTES: usize = 64 * MIB;
 const OTHER_BUFFER_BYTES: usize = 8 * MIB;
 const WAL_BYTES_MAX: u64 = 64 << 20;
 const OPEN_FILES_MAX: i32 = 256;
+/// What nothing is added to is compacted at this age, so that what its filter drops does not outlive its retention.
+const COMPACTED_AFTER_SECONDS: u64 = 24 * 3600;
 
 /// Whether a write is on the disk before it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +141,12 @@ impl Db {
         options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
         self.raw.compact_range_cf_opt(self.cf(cf), None::<&[u8]>, None::<&[u8]>, &options);
     }
+
+    /// The names of the files that hold `cf`, each with a slash before it.
+    pub(super) fn files(&self, cf: Cf) -> Vec<String> {
+        let files = self.raw.live_files().unwrap().into_iter();
+        files.filter(|file| file.column_family_name == cf.name()).map(|file| file.name).collect()
+    }
 }
 
 /// The read options of an iterator from `from` to before `to`.
@@ -227,6 +235,7 @@ fn family_options(cf: Cf, cache: &Cache, marks: &Arc<Watermarks>) -> Options {
     options.set_level_compaction_dynamic_level_bytes(true);
     match cf {
         Cf::Ids => {
+            options.set_periodic_compaction_seconds(COMPACTED_AFTER_SECONDS);
             options.set_memtable_whole_key_filtering(true);
             options.set_memtable_prefix_bloom_ratio(0.05);
             let marks = marks.clone();
@@ -236,6 +245,7 @@ fn family_options(cf: Cf, cache: &Cache, marks: &Arc<Watermarks>) -> Options {
             });
         }
         Cf::Attempts => {
+            options.set_periodic_compaction_seconds(COMPACTED_AFTER_SECONDS);
             let marks = marks.clone();
             options.set_compaction_filter("attempts", move |_, key, _| {
                 let seq = super::keys::to_attempt(key).map(|(_, seq, _)| seq.0);

@@ -11,17 +11,39 @@ use super::{OpenError, Options, keys::SCHEMA_VERSION};
 /// Names the format beside the database, so that a newer one is refused before anything is opened or changed. Written
 /// once the database has been made.
 const FORMAT_FILE: &str = "FORMAT";
+/// Twice what is still to be written once events stop: the write-ahead logs and the largest write buffer, 64 MiB each.
 const FREE_BYTES_MIN: u64 = 256 << 20;
-const FREE_PERCENT_MIN: u64 = 5;
+/// Of a small disk no larger part is kept free.
+const FREE_PERCENT_MAX: u64 = 25;
 
 /// Makes the directory if there is none; refuses one that others may enter.
 pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
-    make_private(path).map_err(failed)?;
+    make_lasting(path).map_err(failed)?;
     let mode = mode(path).map_err(failed)?;
     if mode & 0o077 != 0 {
         return Err(OpenError::Permissions { path: path.to_owned(), mode });
     }
+    Ok(())
+}
+
+/// Makes the directory and those above it so that no power cut takes them back.
+fn make_lasting(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let made = path.ancestors().take_while(|directory| !directory.exists()).count();
+    make_private(&path)?;
+    // Each that was made, and the one that names the first of them.
+    path.ancestors().take(made + 1).try_for_each(sync_directory)
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+/// Directories cannot be synced here.
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -74,7 +96,7 @@ pub(super) fn mark_made(path: &Path) -> Result<(), OpenError> {
         file.write_all(format!("{SCHEMA_VERSION}\n").as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, format_file(path))?;
-        fs::File::open(path)?.sync_all()
+        sync_directory(path)
     };
     write().map_err(|source| OpenError::Io { path: format_file(path), source })
 }
@@ -92,9 +114,13 @@ pub(super) fn used_bytes(path: &Path) -> u64 {
 /// Why no more events are taken, if the disk has too little room left.
 pub(super) fn shortage(options: &Options) -> Option<String> {
     let (free, total) = space(&options.path)?;
-    let min = options.disk_free_min.unwrap_or_else(|| FREE_BYTES_MIN.min(total / 100 * FREE_PERCENT_MIN));
+    let min = options.disk_free_min.unwrap_or_else(|| free_min(total));
     let path = options.path.display();
     (free < min).then(|| format!("{free} bytes are free at {path}, and {min} are kept free"))
+}
+
+fn free_min(total: u64) -> u64 {
+    FREE_BYTES_MIN.min(total / 100 * FREE_PERCENT_MAX)
 }
 
 #[cfg(unix)]
@@ -106,4 +132,16 @@ fn space(path: &Path) -> Option<(u64, u64)> {
 #[cfg(not(unix))]
 fn space(_: &Path) -> Option<(u64, u64)> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_disks_keep_less_room_free() {
+        assert_eq!(free_min(1 << 40), 256 << 20);
+        assert_eq!(free_min(2 << 30), 256 << 20);
+        assert_eq!(free_min(400 << 20), 100 << 20);
+    }
 }

@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     Appended, Bounds, Caps, Catalog, Counters, DeliveryQuery, DeliveryQueue, DeliveryRecord, Durability, Error,
-    EventLog, EventQuery, Fence, LedgerLine, Matched, Page, Pending, Reads, Record, Revision, Settlement, Stretch,
+    EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Page, Pending, Reads, Record, Revision, Settlement,
+    Stretch,
 };
 
-/// One open store. The order of the fields is the order of closing: entrances, threads, database.
+/// One open store. The order of the fields is the order of closing: entrances, threads, database, word of it.
 pub(super) struct Engine {
     pub(super) writer: mpsc::Sender<writer::Job>,
     pub(super) queue: mpsc::Sender<queue::Job>,
@@ -31,14 +32,17 @@ pub(super) struct Engine {
     pub(super) list_lane: Lane,
     pub(super) _crew: Crew,
     pub(super) core: Arc<Core>,
+    pub(super) _open: Open,
 }
 
-/// Submits what `job` makes of the reply.
-fn submit<J, T: Send + 'static>(to: &mpsc::Sender<J>, job: impl FnOnce(Reply<T>) -> J) -> Pending<T> {
-    let (reply, pending) = promise();
-    match to.send(job(reply)) {
-        Ok(()) => pending,
-        Err(_) => ready(Err(Error::Stopped)),
+impl Engine {
+    /// Submits what `job` makes of the reply.
+    fn submit<J, T: Send + 'static>(&self, to: &mpsc::Sender<J>, job: impl FnOnce(Reply<T>) -> J) -> Pending<T> {
+        let (reply, pending) = promise();
+        match to.send(job(reply)) {
+            Ok(()) => pending,
+            Err(_) => ready(Err(self.core.db.check_writable().err().unwrap_or(Error::Stopped))),
+        }
     }
 }
 
@@ -49,7 +53,7 @@ impl EventLog for Engine {
     }
 
     fn append(&self, events: Vec<NewEvent>) -> Pending<Vec<Appended>> {
-        submit(&self.writer, |reply| writer::Job::Append { events, reply })
+        self.submit(&self.writer, |reply| writer::Job::Append { events, reply })
     }
 
     fn read(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>> {
@@ -86,13 +90,13 @@ impl EventLog for Engine {
     }
 
     fn trim(&self, events: Timestamp, deliveries: Timestamp) -> Pending<Bounds> {
-        submit(&self.queue, |reply| queue::Job::Trim { events, deliveries, reply })
+        self.submit(&self.queue, |reply| queue::Job::Trim { events, deliveries, reply })
     }
 }
 
 impl DeliveryQueue for Engine {
     fn fence(&self) -> Pending<Fence> {
-        submit(&self.queue, |reply| queue::Job::Fence { reply })
+        self.submit(&self.queue, |reply| queue::Job::Fence { reply })
     }
 
     fn cursor(&self) -> Pending<Seq> {
@@ -104,11 +108,11 @@ impl DeliveryQueue for Engine {
     }
 
     fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch> {
-        submit(&self.queue, |reply| queue::Job::Head { endpoint, after, n, reply })
+        self.submit(&self.queue, |reply| queue::Job::Head { endpoint, after, n, reply })
     }
 
     fn settle(&self, fence: Fence, settlements: Vec<Settlement>) -> Pending<()> {
-        submit(&self.queue, |reply| queue::Job::Settle { fence, settlements, reply })
+        self.submit(&self.queue, |reply| queue::Job::Settle { fence, settlements, reply })
     }
 
     fn replay(
@@ -117,11 +121,11 @@ impl DeliveryQueue for Engine {
         deliveries: Vec<(EndpointNo, Seq)>,
         now: Timestamp,
     ) -> Pending<Vec<(EndpointNo, Seq)>> {
-        submit(&self.queue, |reply| queue::Job::Replay { fence, deliveries, now, reply })
+        self.submit(&self.queue, |reply| queue::Job::Replay { fence, deliveries, now, reply })
     }
 
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64> {
-        submit(&self.queue, |reply| queue::Job::Purge { fence, endpoint, now, reply })
+        self.submit(&self.queue, |reply| queue::Job::Purge { fence, endpoint, now, reply })
     }
 
     fn waiting(&self) -> Pending<Vec<EndpointNo>> {
@@ -141,11 +145,11 @@ impl Catalog for Engine {
     }
 
     fn put_if(&self, key: String, expected: Option<Revision>, value: Bytes) -> Pending<Revision> {
-        submit(&self.writer, |reply| writer::Job::Put { key, expected, value, reply })
+        self.submit(&self.writer, |reply| writer::Job::Put { key, expected, value, reply })
     }
 
     fn delete_if(&self, key: String, expected: Revision) -> Pending<()> {
-        submit(&self.writer, |reply| writer::Job::Delete { key, expected, reply })
+        self.submit(&self.writer, |reply| writer::Job::Delete { key, expected, reply })
     }
 
     fn list(&self, prefix: String) -> Pending<Vec<Record>> {

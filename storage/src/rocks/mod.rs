@@ -4,13 +4,14 @@
 //! the router enqueues on its own thread (`router.rs`). `keys.rs` holds the whole schema.
 //!
 //! Invariants: an ack means synced; what belongs together is one write; after a failed write nothing is written any
-//! more; every mark and every count has one owner; seqs are dense, and a gap is reported, never skipped.
+//! more, nor after a panic; every mark and every count has one owner; seqs are dense, and a gap is reported, never skipped.
 //!
 //! When the last part of the [`Store`] is dropped, its threads finish what was submitted and the database is closed
 //! before the drop returns.
 
 use std::{
     io,
+    panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, mpsc},
     thread,
@@ -19,7 +20,7 @@ use std::{
 
 use loghorn_domain::Clock;
 
-use crate::Store;
+use crate::{Open, Store};
 
 mod core;
 mod db;
@@ -56,7 +57,8 @@ pub struct Options {
     pub event_bytes_max: usize,
     /// Most memory for the newest events.
     pub tail_bytes_max: usize,
-    /// No event is taken with less free space on the disk; where absent, 5 % of the disk or 256 MiB, whichever is less.
+    /// No event is taken with less free space on the disk; where absent, 256 MiB or a quarter of the disk, whichever is
+    /// less.
     pub disk_free_min: Option<u64>,
     /// Read and verify every event at the opening, not only the newest.
     pub is_full_check: bool,
@@ -97,7 +99,8 @@ pub enum OpenError {
         mode: u32,
     },
     /// Another process has it open.
-    #[error("the data directory {path} is in use by another process", path = path.display())]
+    #[error("the data directory {path} is in use by another process\n  Is Loghorn already running? \
+             Stop that one, or take another directory:  --data DIR", path = path.display())]
     Locked {
         /// The directory.
         path: PathBuf,
@@ -131,11 +134,16 @@ pub enum OpenError {
 /// Opens the store, or makes it if the directory holds none.
 pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
     let path = options.path.clone();
-    let engine = Arc::new(start(open::core(options, clock)?).map_err(|source| OpenError::Io { path, source })?);
-    Ok(Store { log: engine.clone(), queue: engine.clone(), catalog: engine.clone(), reads: engine })
+    store(open::core(options, clock)?).map_err(|source| OpenError::Io { path, source })
 }
 
-fn start(core: Core) -> io::Result<Engine> {
+fn store(core: Core) -> io::Result<Store> {
+    let (open, closing) = Open::new();
+    let engine = Arc::new(start(core, open)?);
+    Ok(Store { log: engine.clone(), queue: engine.clone(), catalog: engine.clone(), reads: engine, closing })
+}
+
+fn start(core: Core, open: Open) -> io::Result<Engine> {
     let core = Arc::new(core);
     let mut crew = Crew::default();
     Ok(Engine {
@@ -145,6 +153,7 @@ fn start(core: Core) -> io::Result<Engine> {
         list_lane: Lane(crew.hire("list-reader", &core, reads::run)?),
         _crew: crew,
         core,
+        _open: open,
     })
 }
 
@@ -156,13 +165,19 @@ impl Crew {
     /// Starts a thread and returns the entrance to its queue.
     fn hire<J: Send + 'static>(
         &mut self,
-        name: &str,
+        name: &'static str,
         core: &Arc<Core>,
         run: fn(&Core, &mpsc::Receiver<J>),
     ) -> io::Result<mpsc::Sender<J>> {
         let (sender, jobs) = mpsc::channel();
         let core = core.clone();
-        self.0.push(thread::Builder::new().name(name.into()).spawn(move || run(&core, &jobs))?);
+        let work = move || {
+            if panic::catch_unwind(AssertUnwindSafe(|| run(&core, &jobs))).is_err() {
+                // What it had begun will never be finished.
+                core.db.fail(&format!("the thread {name} panicked"));
+            }
+        };
+        self.0.push(thread::Builder::new().name(name.into()).spawn(work)?);
         Ok(sender)
     }
 }
@@ -170,7 +185,7 @@ impl Crew {
 impl Drop for Crew {
     fn drop(&mut self) {
         for thread in self.0.drain(..) {
-            // A thread that panicked has said so; those who waited for it were told.
+            // Panics were caught, and those who waited were told.
             let _ = thread.join();
         }
     }

@@ -9,11 +9,12 @@ use tokio::sync::watch;
 
 use super::{
     OpenError, Options,
-    core::{Core, Marks, missing, unreadable},
+    core::{Core, Marks, bad_event, missing, unreadable},
     db::{Db, Durable, Watermarks, read_error},
     disk,
     keys::{self, Cf, SCHEMA_VERSION},
     lists::{self, View},
+    record,
     tail::Tail,
     wal,
 };
@@ -143,7 +144,7 @@ fn check(core: &Core) -> Result<(), Error> {
         if seq != expected {
             return Err(gap(seq.next(), Some(expected.next())));
         }
-        core.decode(seq, value)?;
+        record::verify_event(seq, value).map_err(|what| bad_event(seq, what))?;
         (bytes, expected) = (bytes + value.len(), seq.previous());
         if !core.options.is_full_check && bytes >= CHECKED_BYTES_MAX {
             return Ok(());

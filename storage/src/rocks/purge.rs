@@ -52,6 +52,7 @@ impl Purge {
         let (mut n, mut retrying) = (0, 0);
         let end = self.upto.next();
         let from = keeper.ended(endpoint).low_water.min(end);
+        let mut passed = from;
         let mut iter = core.db.iter(Cf::Queue, &keys::queue(endpoint, from), &keys::queue(endpoint, end));
         iter.seek_to_first();
         while let Some((key, value)) = iter.item().filter(|_| n < STEP as u64) {
@@ -62,15 +63,18 @@ impl Purge {
             change.batch.delete(Cf::Queue, key);
             self.put_marker(&mut change, seq, origin, attempts_total)?;
             retrying += u64::from(entry.is_some_and(|entry| entry.next_at.is_some()));
+            passed = seq.next();
             n += 1;
             iter.next();
         }
         iter.status().map_err(read_error)?;
         let is_done = !iter.valid();
         if is_done {
-            keeper.raise_low_water(endpoint, end);
+            passed = end;
             self.dead_from = Some((core.marks.deliveries_from.seq(), EndpointNo(0)));
         }
+        // With each step, or the next one would wade through what this one deleted.
+        keeper.raise_low_water(endpoint, passed);
         let ended = keeper.ended(endpoint);
         ended.cancelled += n;
         ended.retrying = ended.retrying.saturating_sub(retrying);

@@ -16,7 +16,7 @@ use loghorn_domain::{
 
 use super::{
     core::{Core, Reply, unreadable},
-    db::{Batch, Durable},
+    db::{Batch, Durable, read_error},
     keys::{self, Cf},
     purge::Purge,
     record::{self, Attempted, Dead, Ended, Match, Waiting},
@@ -79,6 +79,8 @@ pub(super) struct Keeper<'a> {
     ended: HashMap<EndpointNo, Ended>,
     settles: Settles<'a>,
     long: VecDeque<Long>,
+    /// The oldest event of which a delivery died since retention last looked.
+    pub(super) died_from: Seq,
 }
 
 impl<'a> Change<'a> {
@@ -94,12 +96,12 @@ impl<'a> Settles<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    fn new(core: &'a Core) -> Self {
+    pub(super) fn new(core: &'a Core) -> Self {
         let ended = core.accounts.lock().iter().map(|(endpoint, account)| (*endpoint, account.ended)).collect();
-        Self { core, ended, settles: Settles::new(core), long: VecDeque::new() }
+        Self { core, ended, settles: Settles::new(core), long: VecDeque::new(), died_from: Seq::MAX }
     }
 
-    fn handle(&mut self, job: Job) {
+    pub(super) fn handle(&mut self, job: Job) {
         if let Job::Settle { fence, settlements, reply } = job {
             return self.settle(fence, settlements, reply);
         }
@@ -120,7 +122,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// One step of the oldest long job.
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         let again = match self.long.pop_front() {
             None => None,
             Some(Long::Purge(purge)) => purge.step(self).map(Long::Purge),
@@ -251,6 +253,7 @@ impl<'a> Keeper<'a> {
                 batch.put(Cf::Dead, keys::dead(after.seq, endpoint), record::encode(&dead)?);
                 batch.delete(Cf::Queue, key);
                 ended.dead += 1;
+                self.died_from = self.died_from.min(after.seq);
             }
         }
         Ok(())
@@ -265,6 +268,8 @@ impl<'a> Keeper<'a> {
         let mut iter =
             self.core.db.iter(Cf::Queue, &keys::queue(endpoint, from.max(low_water)), &keys::queue_end(endpoint));
         iter.seek_to_first();
+        // A queue that cannot be read looks like an empty one.
+        iter.status().map_err(read_error)?;
         if from <= low_water.max(Seq(1)) {
             let first = iter.key().and_then(keys::to_queue).map(|(_, seq)| seq);
             self.raise_low_water(endpoint, first.unwrap_or_else(|| cursor.next()));
@@ -274,7 +279,7 @@ impl<'a> Keeper<'a> {
             stretch.entries.push(self.queued(endpoint, seq, value)?);
             iter.next();
         }
-        iter.status().map_err(super::db::read_error)?;
+        iter.status().map_err(read_error)?;
         stretch.is_end = !iter.valid();
         Ok(stretch)
     }

@@ -1,7 +1,10 @@
 //! Reading from the disk, off the caller's thread: two lanes, so that a person's long list never keeps the router
 //! waiting.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, mpsc},
+};
 
 use bytes::Bytes;
 use loghorn_domain::{Event, Seq};
@@ -34,7 +37,12 @@ impl Lane {
         work: impl FnOnce(&Core) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T> {
         let (reply, pending) = promise();
-        match self.0.send(Box::new(move |core| reply.send(work(core)))) {
+        let job = move |core: &Core| {
+            // One bad record is not the end of all reading.
+            let answer = panic::catch_unwind(AssertUnwindSafe(|| work(core)));
+            reply.send(answer.unwrap_or_else(|_| Err(Error::Read("the reader panicked".into()))));
+        };
+        match self.0.send(Box::new(job)) {
             Ok(()) => pending,
             Err(_) => ready(Err(Error::Stopped)),
         }
@@ -54,9 +62,10 @@ pub(super) fn events_after(core: &Core, after: Seq, n_max: usize, bytes_max: usi
     iter.seek_to_first();
     while let Some((key, value)) = iter.item().filter(|_| events.len() < n_max.max(1)) {
         let seq = keys::to_seq(key).ok_or_else(|| unreadable("event after", after))?;
-        // Retention may have gone on since the first look; but only before the first event that is found.
+        // Retention may have gone on since the first look; but only before the first event that is found. It may also
+        // have gone on so lately that events from before it are found: they are not gone yet.
         let first = if events.is_empty() { core.marks.first.seq() } else { expected };
-        if seq != expected.max(first) {
+        if seq > expected.max(first) {
             return Err(missing(expected.max(first)));
         }
         let event = core.decode(seq, value)?;

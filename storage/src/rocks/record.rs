@@ -59,6 +59,12 @@ fn crc(seq: Seq, bytes: &[u8]) -> u32 {
 
 /// An event from its record; `Err` says what is wrong with it.
 pub(super) fn decode_event(seq: Seq, log_number: u32, record: &[u8]) -> Result<Event, &'static str> {
+    let mut reader = Reader { rest: verify_event(seq, record)? };
+    reader.event(seq, log_number).ok_or("the record cannot be read")
+}
+
+/// What follows the checksum in an event's record, if it is as it was written and where it was written.
+pub(super) fn verify_event(seq: Seq, record: &[u8]) -> Result<&[u8], &'static str> {
     let (&format, rest) = record.split_first().ok_or("the record is empty")?;
     if format != FORMAT {
         return Err("the record has an unknown format");
@@ -67,8 +73,7 @@ pub(super) fn decode_event(seq: Seq, log_number: u32, record: &[u8]) -> Result<E
     if u32::from_le_bytes(*stored) != crc(seq, body) {
         return Err("the checksum does not fit");
     }
-    let mut reader = Reader { rest: body };
-    reader.event(seq, log_number).ok_or("the record cannot be read")
+    Ok(body)
 }
 
 struct Reader<'a> {

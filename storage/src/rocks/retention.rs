@@ -23,14 +23,16 @@ const STEP: usize = 1000;
 pub(super) struct Trim {
     events: Timestamp,
     deliveries: Timestamp,
-    /// Deliveries may go up to here, as far as their age is concerned; found in the first step.
-    deliveries_by_time: Option<Seq>,
+    /// Dead letters before this expire; found in the first step.
+    goal: Option<Seq>,
+    /// No dead letter is left before this.
+    dead_from: Seq,
     reply: Reply<Bounds>,
 }
 
 impl Trim {
     pub(super) fn new(events: Timestamp, deliveries: Timestamp, reply: Reply<Bounds>) -> Self {
-        Self { events, deliveries, deliveries_by_time: None, reply }
+        Self { events, deliveries, goal: None, dead_from: Seq::MAX, reply }
     }
 
     /// Returns the job if it is not done.
@@ -46,20 +48,33 @@ impl Trim {
     fn try_step(&mut self, keeper: &mut Keeper<'_>) -> Result<bool, Error> {
         let core = keeper.core;
         core.db.check_writable()?;
-        let by_time = match self.deliveries_by_time {
-            Some(by_time) => by_time,
-            None => *self.deliveries_by_time.insert(first_match_since(core, self.deliveries)?),
+        let goal = match self.goal {
+            Some(goal) => goal,
+            None => self.begin(keeper)?,
         };
-        let waiting = keeper.lowest_waiting()?.unwrap_or(Seq::MAX);
-        let deliveries_from = core.marks.deliveries_from.seq().max(by_time.min(waiting));
-        if !keeper.expire(deliveries_from)? {
+        // What was replayed and died again may lie behind.
+        let from = self.dead_from.min(std::mem::replace(&mut keeper.died_from, Seq::MAX));
+        if let Some(next) = keeper.expire(from, goal)? {
+            self.dead_from = next;
             return Ok(false);
         }
-        let dead = lowest_dead(core)?.unwrap_or(Seq::MAX);
+        // Before the look at the queues: what the router queues after that lies behind this cursor.
+        let cursor = core.marks.cursor.seq();
         let by_time = first_event_since(core, self.events)?;
-        let first = by_time.min(core.marks.cursor.seq().next()).min(waiting).min(dead);
-        keeper.cut(first.max(core.marks.first.seq()), deliveries_from)?;
+        // Again, because dead letters may have been replayed since the first step.
+        let waiting = keeper.lowest_waiting()?.unwrap_or(Seq::MAX);
+        let dead = lowest_dead(core, goal)?.unwrap_or(Seq::MAX);
+        let first = by_time.min(cursor.next()).min(waiting).min(dead);
+        keeper.cut(first.max(core.marks.first.seq()), goal.min(waiting).max(core.marks.deliveries_from.seq()))?;
         Ok(true)
+    }
+
+    /// Finds how far dead letters may go: they are old, and nothing older waits.
+    fn begin(&mut self, keeper: &mut Keeper<'_>) -> Result<Seq, Error> {
+        let by_time = first_match_since(keeper.core, self.deliveries)?;
+        let waiting = keeper.lowest_waiting()?.unwrap_or(Seq::MAX);
+        self.dead_from = keeper.core.marks.deliveries_from.seq();
+        Ok(*self.goal.insert(by_time.min(waiting).max(self.dead_from)))
     }
 }
 
@@ -68,10 +83,16 @@ impl Keeper<'_> {
     fn lowest_waiting(&mut self) -> Result<Option<Seq>, Error> {
         let core = self.core;
         let accounts: Vec<_> = core.accounts.lock().iter().map(|(endpoint, account)| (*endpoint, *account)).collect();
+        let waiting = accounts.into_iter().filter(|(_, account)| account.counters().waiting > 0);
+        let mut queues: Vec<_> = waiting.map(|(endpoint, _)| (self.ended(endpoint).low_water, endpoint)).collect();
+        queues.sort_unstable();
         let mut lowest = None;
-        for (endpoint, _) in accounts.into_iter().filter(|(_, account)| account.counters().waiting > 0) {
-            let from = keys::queue(endpoint, self.ended(endpoint).low_water);
-            let mut iter = core.db.iter(Cf::Queue, &from, &keys::queue_end(endpoint));
+        for (low_water, endpoint) in queues {
+            // Nothing in this queue, or in those after it, is older.
+            if lowest.is_some_and(|lowest| lowest <= low_water) {
+                break;
+            }
+            let mut iter = core.db.iter(Cf::Queue, &keys::queue(endpoint, low_water), &keys::queue_end(endpoint));
             iter.seek_to_first();
             iter.status().map_err(read_error)?;
             let Some((_, seq)) = iter.key().and_then(keys::to_queue) else { continue };
@@ -81,21 +102,25 @@ impl Keeper<'_> {
         Ok(lowest)
     }
 
-    /// Removes dead letters before `seq`; returns whether none is left.
-    fn expire(&mut self, seq: Seq) -> Result<bool, Error> {
+    /// Removes dead letters from `from` to before `to`; returns where to go on if some are left.
+    fn expire(&mut self, from: Seq, to: Seq) -> Result<Option<Seq>, Error> {
         let core = self.core;
         let mut change = Change::new(core);
         let mut expired = Vec::new();
-        let mut iter = core.db.iter(Cf::Dead, &[], &keys::of_seq(seq));
+        let mut next = None;
+        let mut iter = core.db.iter(Cf::Dead, &keys::of_seq(from.min(to)), &keys::of_seq(to));
         iter.seek_to_first();
-        while let Some(key) = iter.key().filter(|_| expired.len() < STEP) {
-            let (_, endpoint) = keys::to_dead(key).ok_or_else(|| unreadable("dead letter before", seq))?;
+        while let Some(key) = iter.key() {
+            let (seq, endpoint) = keys::to_dead(key).ok_or_else(|| unreadable("dead letter before", to))?;
+            if expired.len() == STEP {
+                next = Some(seq);
+                break;
+            }
             change.batch.delete(Cf::Dead, key);
             expired.push(endpoint);
             iter.next();
         }
         iter.status().map_err(read_error)?;
-        let is_done = !iter.valid();
         for endpoint in expired {
             let ended = self.ended(endpoint);
             ended.dead = ended.dead.saturating_sub(1);
@@ -103,7 +128,7 @@ impl Keeper<'_> {
             change.endpoints.insert(endpoint);
         }
         self.commit(change, Durable::Soon)?;
-        Ok(is_done)
+        Ok(next)
     }
 
     /// Removes events before `first`, and matches and attempts of events before `deliveries_from`.
@@ -140,8 +165,9 @@ impl Keeper<'_> {
     }
 }
 
-fn lowest_dead(core: &Core) -> Result<Option<Seq>, Error> {
-    let mut iter = core.db.iter(Cf::Dead, &[], &[0xff; 13]);
+/// The oldest dead letter, if there is none before `from`.
+fn lowest_dead(core: &Core, from: Seq) -> Result<Option<Seq>, Error> {
+    let mut iter = core.db.iter(Cf::Dead, &keys::of_seq(from), &[0xff; 13]);
     iter.seek_to_first();
     iter.status().map_err(read_error)?;
     Ok(iter.key().and_then(keys::to_dead).map(|(seq, _)| seq))

@@ -13,14 +13,13 @@ use super::{
     keys::{self, Cf},
     record::{self, Match, Waiting},
 };
-use crate::{Error, Fence, Matched};
+use crate::{Error, Fence, Matched, check_end};
 
 pub(super) fn enqueue(core: &Core, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Result<(), Error> {
     let _turn = core.router.lock();
     core.check(fence)?;
     core.db.check_writable()?;
-    // The cursor never passes the log's end, whatever the caller thinks.
-    let cursor = cursor.min(core.marks.last.seq());
+    check_end(core.marks.last.seq(), &matches, cursor)?;
     let passed = core.marks.cursor.seq();
     if cursor <= passed {
         return Ok(());

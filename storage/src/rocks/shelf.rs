@@ -22,13 +22,13 @@ const SIDE_BY_SIDE_MAX: usize = 64;
 pub(super) fn deliveries(core: &Core, query: &DeliveryQuery) -> Result<Page<DeliveryRecord, (Seq, EndpointNo)>, Error> {
     let view = View { core, snapshot: core.db.snapshot() };
     let mut shelf = Shelf { view: &view, query, records: Vec::new() };
-    let attempted = shelf.endpoints_attempted();
+    let endpoints = shelf.endpoints();
     match (&query.status[..], query.endpoint) {
         // Not known here.
         ([Status::Attempting], _) => {}
         ([Status::DeadLetter], _) => shelf.fill_from_dead()?,
         ([_, ..], Some(endpoint)) if query.status.iter().all(is_waiting) => shelf.fill_from_queue(endpoint)?,
-        _ if needs_attempt(query) && attempted.len() <= SIDE_BY_SIDE_MAX => shelf.fill_from_attempts(attempted)?,
+        _ if needs_attempt(query) && endpoints.len() <= SIDE_BY_SIDE_MAX => shelf.fill_from_attempts(endpoints)?,
         _ => shelf.fill_from_matches()?,
     }
     Ok(page(shelf.records, query.limit, |record| (record.seq, record.endpoint)))
@@ -85,13 +85,13 @@ impl Shelf<'_> {
         Ok(!self.is_full())
     }
 
-    /// Endpoints that `attempts` may know something of: the one wanted, or all that were ever tried or cancelled.
-    fn endpoints_attempted(&self) -> Vec<EndpointNo> {
-        if let Some(endpoint) = self.query.endpoint {
-            return vec![endpoint];
+    /// Endpoints that `attempts` may know something of: the one wanted, or all. Counts do not tell: a delivery that died
+    /// and was replayed only counts as waiting.
+    fn endpoints(&self) -> Vec<EndpointNo> {
+        match self.query.endpoint {
+            Some(endpoint) => vec![endpoint],
+            None => self.view.core.accounts.lock().keys().copied().collect(),
         }
-        let accounts = self.view.core.accounts.lock();
-        accounts.iter().filter(|(_, account)| account.was_attempted()).map(|(endpoint, _)| *endpoint).collect()
     }
 
     fn fill_from_attempts(&mut self, endpoints: Vec<EndpointNo>) -> Result<(), Error> {

@@ -70,6 +70,12 @@ impl Tail {
         Some(take_within(held.events.range(index..).cloned(), n_max, bytes_max))
     }
 
+    /// Keeps everyone else from the tail.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized {
+        self.held.lock()
+    }
+
     /// Forgets what lies before `first`.
     pub(super) fn trim(&self, first: Seq) {
         let mut held = self.held.lock();

@@ -1,12 +1,24 @@
 //! What only the durable engine promises: opening, refusing, surviving.
 
-use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
+};
 
-use loghorn_domain::{Seq, Verdict};
+use loghorn_domain::{Seq, Timestamp, Verdict};
 
-use super::{db::Watermarks, keys::Cf, *};
+use super::{
+    core::promise,
+    db::Watermarks,
+    keys::Cf,
+    queue::{Job, Keeper},
+    *,
+};
 use crate::{
-    DeliveryQuery, Error, EventQuery,
+    DeliveryQuery, Error, EventQuery, Fence,
     conformance::{A, B, Bench, LOG_NUMBER, StillClock, at, dead, event, options, retry, seqs, settlement},
 };
 
@@ -23,6 +35,20 @@ impl Place {
 
     fn open(&self) -> Result<Store, OpenError> {
         super::open(self.options(), Arc::new(StillClock))
+    }
+
+    /// The store together with what lies behind it.
+    fn parts(&self, clock: Arc<dyn Clock>) -> (Store, Arc<Engine>) {
+        let (open, closing) = Open::new();
+        let engine = Arc::new(start(open::core(self.options(), clock).unwrap(), open).unwrap());
+        let store = Store {
+            log: engine.clone(),
+            queue: engine.clone(),
+            catalog: engine.clone(),
+            reads: engine.clone(),
+            closing,
+        };
+        (store, engine)
     }
 
     async fn bench(&self) -> Bench {
@@ -62,6 +88,15 @@ fn listing(path: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
 
 async fn all(store: &Store) -> Vec<u64> {
     seqs(&store.log.read(Seq(0), usize::MAX, usize::MAX).await.unwrap())
+}
+
+/// Waits until another thread has brought it about.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let came = (0..2000).any(|_| {
+        thread::sleep(Duration::from_millis(5));
+        is_so()
+    });
+    assert!(came, "it did not come about");
 }
 
 async fn balances(store: &Store) -> bool {
@@ -289,15 +324,13 @@ async fn old_damage_is_found_by_the_full_check_and_by_reading() {
 #[tokio::test]
 async fn after_a_failed_write_nothing_is_written_and_all_can_be_read() {
     let place = Place::new();
-    let engine = Arc::new(start(open::core(place.options(), Arc::new(StillClock)).unwrap()).unwrap());
-    let core = engine.core.clone();
-    let store = Store { log: engine.clone(), queue: engine.clone(), catalog: engine.clone(), reads: engine };
+    let (store, engine) = place.parts(Arc::new(StillClock));
     let bench = Bench::of(store.clone()).await;
     bench.append(1, 3).await;
     bench.enqueue(2, &[A]).await;
     let entry = bench.head(A).await[0];
     assert_eq!(store.reads.read_only(), None);
-    core.db.fail("the disk went away");
+    engine.core.db.fail("the disk went away");
     assert_eq!(store.reads.read_only().as_deref(), Some("the disk went away"));
     let refused = |error: Error| assert!(error.to_string().contains("the disk went away"), "{error}");
     refused(store.log.append(vec![event(9, None)]).await.unwrap_err());
@@ -395,4 +428,159 @@ async fn what_was_submitted_is_done_though_nobody_waits() {
     }
     drop(bench);
     assert_eq!(all(&place.open().unwrap()).await.len(), 50);
+}
+
+#[tokio::test]
+async fn what_can_be_read_lies_before_the_end_of_the_log() {
+    let place = Place::new();
+    let (store, engine) = place.parts(Arc::new(StillClock));
+    let held = engine.core.tail.hold();
+    let appended = store.log.append(vec![event(1000, None)]);
+    // Though the tail does not know it yet.
+    until(|| store.log.bounds().last == Seq(1));
+    drop(held);
+    appended.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_queue_that_cannot_be_read_is_no_empty_queue() {
+    let place = Place::new();
+    let bench = place.bench().await;
+    bench.append(1, 3).await;
+    bench.enqueue(3, &[A]).await;
+    drop(bench);
+    let raw = place.raw();
+    raw.compact(Cf::Queue);
+    let [file] = &raw.files(Cf::Queue)[..] else { panic!("one file") };
+    let file = place.options().path.join(file.trim_start_matches('/'));
+    drop(raw);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[2] ^= 0x10;
+    fs::write(&file, bytes).unwrap();
+    let bench = place.bench().await;
+    for _ in 0..2 {
+        assert!(matches!(bench.store.queue.head(A, Seq(0), 9).await, Err(Error::Damaged(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_purge_goes_on_where_it_was() {
+    let place = Place::new();
+    let bench = place.bench().await;
+    queue_many(&bench, 2500).await;
+    drop(bench);
+    let core = open::core(place.options(), Arc::new(StillClock)).unwrap();
+    let mut keeper = Keeper::new(&core);
+    let (reply, _purged) = promise();
+    keeper.handle(Job::Purge { fence: Fence(core.marks.epoch.number()), endpoint: A, now: at(9), reply });
+    for passed in [1001, 2001, 2501] {
+        keeper.step();
+        assert_eq!(core.accounts.lock()[&A].ended.low_water, Seq(passed));
+    }
+}
+
+/// Events 1 to `n`, all of them queued for A.
+async fn queue_many(bench: &Bench, n: u64) {
+    bench.append(1, n.cast_signed()).await;
+    let mut matches = Vec::new();
+    for seq in 1..=n {
+        matches.push(bench.matched(seq, &[A]).await);
+    }
+    bench.store.queue.enqueue(bench.fence, matches, Seq(n)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_dies_again_behind_retention_expires_too() {
+    let place = Place::new();
+    let bench = place.bench().await;
+    queue_many(&bench, 2500).await;
+    let all = bench.store.queue.head(A, Seq(0), 2500).await.unwrap().entries;
+    let all = all.iter().map(|queued| settlement(A, queued.entry, dead())).collect();
+    bench.store.queue.settle(bench.fence, all).await.unwrap();
+    drop(bench);
+    let core = open::core(place.options(), Arc::new(StillClock)).unwrap();
+    let fence = Fence(core.marks.epoch.number());
+    let mut keeper = Keeper::new(&core);
+    let (reply, trimmed) = promise();
+    keeper.handle(Job::Trim { events: at(i64::MAX), deliveries: at(i64::MAX), reply });
+    keeper.step();
+    let (reply, replayed) = promise();
+    keeper.handle(Job::Replay { fence, deliveries: vec![(A, Seq(1)), (A, Seq(1500))], now: at(9), reply });
+    assert_eq!(replayed.await.unwrap(), [(A, Seq(1500))]);
+    keeper.step();
+    let (reply, head) = promise();
+    keeper.handle(Job::Head { endpoint: A, after: Seq(0), n: 9, reply });
+    let settlements = vec![settlement(A, head.await.unwrap().entries[0].entry, dead())];
+    let (reply, _settled) = promise();
+    keeper.handle(Job::Settle { fence, settlements, reply });
+    let (reply, _head) = promise();
+    keeper.handle(Job::Head { endpoint: A, after: Seq(0), n: 9, reply });
+    for _ in 0..3 {
+        keeper.step();
+    }
+    assert_eq!(trimmed.await.unwrap().first, Seq(2501));
+    assert_eq!(core.accounts.lock()[&A].counters().expired, 2500);
+    drop(keeper);
+    drop(core);
+    assert!(balances(&place.open().unwrap()).await);
+}
+
+#[tokio::test]
+async fn retention_keeps_what_is_queued_while_it_looks() {
+    let place = Place::new();
+    let (store, engine) = place.parts(Arc::new(StillClock));
+    let bench = Bench::of(store.clone()).await;
+    bench.append(1, 1).await;
+    let core = &engine.core;
+    let held = core.tail.hold();
+    let trimmed = store.log.trim(at(i64::MAX), at(0));
+    // It now looks at the event's age, and cannot.
+    thread::sleep(Duration::from_millis(100));
+    // As the router does it, but without looking at the tail.
+    core.accounts.lock().entry(A).or_default().matched += 1;
+    let mut batch = core.db.batch();
+    batch.put(Cf::Queue, keys::queue(A, Seq(1)), []);
+    core.db.write(batch, db::Durable::Soon).unwrap();
+    core.marks.cursor.set(1);
+    drop(held);
+    assert_eq!(trimmed.await.unwrap().first, Seq(1));
+}
+
+/// A clock that ends its reader's thread.
+#[derive(Default)]
+struct BrokenClock(AtomicBool);
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Timestamp {
+        at(0)
+    }
+
+    fn monotonic(&self) -> Duration {
+        assert!(!self.0.load(Ordering::Relaxed), "on purpose");
+        Duration::ZERO
+    }
+}
+
+#[tokio::test]
+async fn a_panic_makes_the_store_read_only_and_says_so() {
+    let place = Place::new();
+    let clock = Arc::new(BrokenClock::default());
+    let (store, _engine) = place.parts(clock.clone());
+    let bench = Bench::of(store.clone()).await;
+    bench.append(1, 1).await;
+    clock.0.store(true, Ordering::Relaxed);
+    assert!(store.log.append(vec![event(9, None)]).await.is_err());
+    until(|| store.reads.read_only().is_some_and(|reason| reason.contains("log-writer panicked")));
+    assert!(matches!(store.log.append(vec![event(9, None)]).await, Err(Error::ReadOnly(_))));
+    assert!(matches!(store.queue.enqueue(bench.fence, Vec::new(), Seq(1)).await, Err(Error::ReadOnly(_))));
+    assert_eq!(all(&store).await, [1]);
+}
+
+#[tokio::test]
+async fn a_read_that_panics_fails_alone() {
+    let place = Place::new();
+    let (store, engine) = place.parts(Arc::new(StillClock));
+    assert!(matches!(engine.log_lane.run(|_| -> Result<(), _> { panic!("on purpose") }).await, Err(Error::Read(_))));
+    assert!(store.catalog.list(String::new()).await.unwrap().is_empty());
+    assert_eq!(store.reads.read_only(), None);
 }

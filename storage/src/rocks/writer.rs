@@ -221,8 +221,9 @@ impl<'a> Round<'a> {
         }
         core.marks.revision.set(self.revision);
         if let Some(last) = self.events.last().map(|event| event.seq) {
-            core.tail.push(self.events);
+            // In this order nothing can be read that lies behind the end; what the tail lacks is read from the disk.
             core.marks.last.set(last.0);
+            core.tail.push(self.events);
             core.moved.send_replace(last);
         }
         self.answers.into_iter().for_each(Answer::send);
