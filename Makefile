@@ -25,8 +25,8 @@ test: ## Run all tests
 	@scripts/setup.sh --test
 	cargo test --workspace --locked --features failpoints
 
-bench: setup ## Measure, each against a ceiling of this machine
-	cargo bench --workspace
+bench: setup ## Measure, each figure against a ceiling of the same run
+	cargo bench --locked --bench end_to_end --bench server --bench ingest --bench matching
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -36,4 +36,4 @@ lint: setup ## Clippy, and cargo-deny where it is installed
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences and advisories not checked"; fi
 
 openapi: setup ## Write web/openapi.json anew
-	cargo run --quiet -- openapi > web/openapi.json
+	cargo run --quiet --locked --features failpoints -- openapi > web/openapi.json

@@ -26,6 +26,9 @@ has_libclang() {
 }
 [ -n "${LIBCLANG_PATH:-}" ] || has_libclang || required="$required libclang-dev"
 has ccache || optional="$optional ccache"
+# What the first calls of the README are typed with.
+has curl || optional="$optional curl"
+has jq || optional="$optional jq"
 
 installs_syslog_ng=
 if [ "${1:-}" = --test ]; then
@@ -62,7 +65,7 @@ elif [ "$(id -u)" -ne 0 ]; then
 fi
 
 say "installing by apt:$packages"
-apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >&2; }
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >/dev/null; }
 apt update || say "the package lists could not be renewed; trying with those at hand"
 # shellcheck disable=SC2086 # the names are to be split
 apt install -y --no-install-recommends $packages || give_up "apt-get failed"

@@ -5,7 +5,7 @@
 //! gets coalescing nudges and the answers to what the actor itself asked for. **Messages**: [`Fresh`], [`Rewound`],
 //! [`Reconfigure`], [`Drain`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use loghorn_domain::{
@@ -16,6 +16,8 @@ use loghorn_domain::{
     subscription::State,
 };
 use loghorn_storage::{Error as StoreError, Queued, Settlement, Stretch};
+
+use rustc_hash::FxHashMap;
 
 use crate::{
     directory::Live,
@@ -96,7 +98,7 @@ pub(crate) struct DeliveryActor {
     sender: Rc<Sender>,
     machine: Machine,
     dice: Box<dyn Dice>,
-    payloads: HashMap<Seq, Arc<Event>>,
+    payloads: FxHashMap<Seq, Arc<Event>>,
     live: Arc<Live>,
     timer: Option<(Timestamp, SpawnHandle)>,
     settler: Rc<Settler>,
@@ -117,7 +119,7 @@ impl DeliveryActor {
             sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
             machine: Machine::new(settings(&shared, &subscription)),
             dice: shared.random.dice(),
-            payloads: HashMap::new(),
+            payloads: FxHashMap::default(),
             timer: None,
             settler: Settler::of_this_thread(&shared.store.queue, shared.fence),
             is_draining: false,

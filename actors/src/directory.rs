@@ -1,7 +1,6 @@
 //! Where each endpoint's actor is found, and what it is doing at this moment, for people to see.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -12,6 +11,7 @@ use actix::Addr;
 use dashmap::DashMap;
 use loghorn_domain::{EndpointNo, Seq, Timestamp, breaker::Circuit};
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
 use crate::delivery::DeliveryActor;
 
@@ -20,7 +20,7 @@ use crate::delivery::DeliveryActor;
 pub struct Live {
     circuit: Mutex<Option<(Circuit, Option<Timestamp>)>>,
     /// Seqs whose attempt is under way, and whether it is a retry.
-    in_flight: Mutex<HashMap<Seq, bool>>,
+    in_flight: Mutex<FxHashMap<Seq, bool>>,
     quarantined: AtomicBool,
 }
 

@@ -3,11 +3,13 @@
 //! **Owns** the cursor. Deliveries and cursor are one write, so a crash repeats nothing and skips nothing; only then
 //! are the delivery actors told. **Capacity**: one batch of [`BATCH`] events at a time. **Messages**: [`Barrier`].
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use loghorn_domain::{EndpointNo, Event, Origin, Seq};
 use loghorn_storage::{Error as StoreError, Matched};
+
+use rustc_hash::FxHashMap;
 
 use crate::{
     delivery::{Fresh, Rewound},
@@ -105,7 +107,7 @@ async fn step(shared: &Shared, cursor: &mut Option<Seq>) -> Result<usize, StoreE
     let Some(last) = events.last().map(|event| event.seq) else { return Ok(0) };
     let matcher = shared.subscriptions.matcher();
     let mut matches = Vec::new();
-    let mut fresh: HashMap<EndpointNo, Vec<Arc<Event>>> = HashMap::new();
+    let mut fresh: FxHashMap<EndpointNo, Vec<Arc<Event>>> = FxHashMap::default();
     for event in &events {
         fail::fail_point!("router::match", |_| Err(StoreError::Stopped));
         let endpoints = matcher.endpoints(event);

@@ -298,10 +298,11 @@ impl System {
 
     /// How the system is.
     pub fn health(&self) -> Health {
-        let read_only = self.shared.store.reads.read_only();
-        let (store, ready) = match &read_only {
-            Some(reason) => (component("store", "down", Some(reason.to_string())), false),
-            None => (component("store", "ready", None), true),
+        let reads = &self.shared.store.reads;
+        let (store, ready) = match (reads.read_only(), reads.shortage()) {
+            (Some(reason), _) => (component("store", "down", Some(reason.to_string())), false),
+            (None, Some(reason)) => (component("store", "degraded", Some(format!("no events are taken: {reason}"))), false),
+            (None, None) => (component("store", "ready", None), true),
         };
         let draining = self.is_draining.load(Relaxed).then(|| "shutting down".to_owned());
         let restarting = |actor: &str, is_alive: bool| (!is_alive).then(|| format!("{actor} is being restarted"));

@@ -149,7 +149,7 @@ pub struct Matched {
 pub struct Queued {
     /// The entry.
     pub entry: Entry,
-    /// Its event; `None` if it cannot be read any more, which only a damaged store brings about.
+    /// Its event; `None` where it is to be read by itself: the stretch brought enough along, or it cannot be read.
     pub event: Option<Arc<Event>>,
 }
 
@@ -343,6 +343,9 @@ pub trait Reads: Send + Sync {
 
     /// Why nothing is written any more, if that is so.
     fn read_only(&self) -> Option<Arc<str>>;
+
+    /// Why no events are taken for want of room, if that is so; everything else goes on.
+    fn shortage(&self) -> Option<Arc<str>>;
 
     /// Bytes on disk, about.
     fn disk_bytes(&self) -> u64;

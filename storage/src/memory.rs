@@ -433,6 +433,10 @@ impl Reads for Memory {
         None
     }
 
+    fn shortage(&self) -> Option<Arc<str>> {
+        None
+    }
+
     fn disk_bytes(&self) -> u64 {
         self.state.lock().events.values().map(|event| event.weight() as u64).sum()
     }

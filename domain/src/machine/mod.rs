@@ -17,9 +17,12 @@
 mod lives;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::Duration,
 };
+
+// Seqs are drawn by the log, so nobody can make them collide.
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     Outcome, Seq, Timestamp, Verdict,
@@ -131,9 +134,9 @@ pub struct Machine {
     window: Window,
     ready: VecDeque<Entry>,
     retries: BTreeMap<(Timestamp, Seq), Entry>,
-    in_flight: HashMap<Seq, InFlight>,
+    in_flight: FxHashMap<Seq, InFlight>,
     /// Every seq in `ready`, `retries` or `in_flight`.
-    held: HashSet<Seq>,
+    held: FxHashSet<Seq>,
     cursor: Seq,
     is_behind: bool,
     lease: u64,
@@ -141,7 +144,7 @@ pub struct Machine {
     /// Work was announced since the fetch under way was asked for: its end is not the end.
     is_nudged: bool,
     /// What ended since the fetch under way was asked for: its answer may still show it.
-    ended_meanwhile: HashSet<Seq>,
+    ended_meanwhile: FxHashSet<Seq>,
     /// No fetch before this, after a failed one.
     fetch_after: Option<Timestamp>,
     is_gone: bool,
@@ -157,14 +160,14 @@ impl Machine {
             settings,
             ready: VecDeque::new(),
             retries: BTreeMap::new(),
-            in_flight: HashMap::new(),
-            held: HashSet::new(),
+            in_flight: FxHashMap::default(),
+            held: FxHashSet::default(),
             cursor: Seq(0),
             is_behind: true,
             lease: 0,
             is_fetching: false,
             is_nudged: false,
-            ended_meanwhile: HashSet::new(),
+            ended_meanwhile: FxHashSet::default(),
             fetch_after: None,
             is_gone: false,
             circuit_told: Circuit::Closed,

@@ -178,6 +178,10 @@ impl Reads for Engine {
         self.core.db.failure()
     }
 
+    fn shortage(&self) -> Option<Arc<str>> {
+        disk::shortage(&self.core.options).map(Into::into)
+    }
+
     fn disk_bytes(&self) -> u64 {
         disk::used_bytes(&self.core.options.path)
     }

@@ -5,7 +5,7 @@
 //! trim) go on in bounded steps between other work. Only this thread changes [`Ended`].
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     sync::mpsc,
 };
 
@@ -13,6 +13,7 @@ use loghorn_domain::{
     EndpointNo, Origin, Seq, Timestamp, Verdict,
     delivery::{Attempt, Entry},
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     core::{Core, Reply, unreadable},
@@ -26,6 +27,9 @@ use crate::{Bounds, Error, Fence, Queued, Settlement, Stretch, ended_at};
 
 /// Most settlements in one write, and most jobs between two steps of a long one.
 const ROUND_MAX: usize = 4096;
+
+/// Bytes of events that one read of a queue's head brings along; those after are read one by one when they are sent.
+const HEAD_BYTES_MAX: usize = 1 << 20;
 
 pub(super) enum Job {
     Fence { reply: Reply<Fence> },
@@ -70,13 +74,13 @@ pub(super) struct Change<'a> {
 /// Settles that wait to be written together.
 struct Settles<'a> {
     change: Change<'a>,
-    deliveries: HashSet<(EndpointNo, Seq)>,
+    deliveries: FxHashSet<(EndpointNo, Seq)>,
     replies: Vec<Reply<()>>,
 }
 
 pub(super) struct Keeper<'a> {
     pub(super) core: &'a Core,
-    ended: HashMap<EndpointNo, Ended>,
+    ended: FxHashMap<EndpointNo, Ended>,
     settles: Settles<'a>,
     long: VecDeque<Long>,
     /// The oldest event of which a delivery died since retention last looked.
@@ -91,7 +95,7 @@ impl<'a> Change<'a> {
 
 impl<'a> Settles<'a> {
     fn new(core: &'a Core) -> Self {
-        Self { change: Change::new(core), deliveries: HashSet::new(), replies: Vec::new() }
+        Self { change: Change::new(core), deliveries: FxHashSet::default(), replies: Vec::new() }
     }
 }
 
@@ -262,7 +266,7 @@ impl<'a> Keeper<'a> {
     fn head(&mut self, endpoint: EndpointNo, after: Seq, n: usize) -> Result<Stretch, Error> {
         let from = Seq(after.0.saturating_add(1));
         let low_water = self.ended(endpoint).low_water;
-        let mut stretch = Stretch::default();
+        let (mut stretch, mut bytes) = (Stretch::default(), 0);
         // Entries up to this are visible below; newer ones lie behind it.
         let cursor = self.core.marks.cursor.seq();
         let mut iter =
@@ -276,7 +280,12 @@ impl<'a> Keeper<'a> {
         }
         while let Some((key, value)) = iter.item().filter(|_| stretch.entries.len() < n) {
             let (_, seq) = keys::to_queue(key).ok_or_else(|| unreadable("queue", endpoint))?;
-            stretch.entries.push(self.queued(endpoint, seq, value)?);
+            let mut queued = self.queued(endpoint, seq, value)?;
+            bytes += queued.event.as_ref().map_or(0, |event| event.weight());
+            if bytes > HEAD_BYTES_MAX {
+                queued.event = None;
+            }
+            stretch.entries.push(queued);
             iter.next();
         }
         iter.status().map_err(read_error)?;
@@ -321,7 +330,7 @@ impl<'a> Keeper<'a> {
         let mut replayed = Vec::new();
         let wanted: BTreeSet<_> = deliveries.iter().copied().collect();
         // What is to be replayed is read in full before any count changes.
-        let mut dead = HashMap::new();
+        let mut dead = FxHashMap::default();
         for (endpoint, seq) in wanted {
             if let Some(value) = self.core.db.get(Cf::Dead, keys::dead(seq, endpoint))? {
                 let letter: Dead = record::decode(&value).ok_or_else(|| unreadable("dead letter", seq))?;

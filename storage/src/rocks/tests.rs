@@ -584,3 +584,20 @@ async fn a_read_that_panics_fails_alone() {
     assert!(store.catalog.list(String::new()).await.unwrap().is_empty());
     assert_eq!(store.reads.read_only(), None);
 }
+
+#[tokio::test]
+async fn a_read_of_a_queue_brings_a_bounded_part_of_its_events() {
+    const LARGE: usize = 200 * 1024;
+    let place = Place::new();
+    let bench = place.bench().await;
+    let mut large = event(1000, None);
+    large.tail = vec![b'x'; LARGE].into();
+    bench.store.log.append(vec![large; 10]).await.unwrap();
+    for seq in 1..=10 {
+        bench.enqueue(seq, &[A]).await;
+    }
+    let stretch = bench.store.queue.head(A, Seq(0), 100).await.unwrap();
+    assert_eq!(stretch.entries.len(), 10);
+    let brought: Vec<_> = stretch.entries.iter().filter_map(|queued| queued.event.as_ref()).collect();
+    assert_eq!(brought.len(), (1 << 20) / LARGE);
+}

@@ -1,0 +1,65 @@
+//! A disk that is nearly full: events are refused before it is full, health says why, deliveries and reads go on.
+
+mod support;
+
+use std::process::Command;
+
+use serde_json::json;
+use support::{Loghorn, Mood, Receiver, event, say, until};
+
+fn run(command: &str, args: &[&str]) -> bool {
+    Command::new(command).args(args).status().is_ok_and(|status| status.success())
+}
+
+/// A small file system in memory, unmounted when dropped.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let point = folder.path().to_str().unwrap().to_owned();
+        run("mount", &["-t", "tmpfs", "-o", "size=512m", "tmpfs", &point]).then_some(Self(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // The server is stopped by now; where not, it is unmounted when it is.
+        let _ = run("umount", &["-l", self.0.path().to_str().unwrap()]);
+    }
+}
+
+#[actix_rt::test]
+async fn a_nearly_full_disk_refuses_events_and_recovers() {
+    if !run("sh", &["-c", "test $(id -u) = 0"]) {
+        return say("skipped: a full disk needs root, for a small mount");
+    }
+    let Some(disk) = Small::new() else {
+        return say("skipped: a full disk needs a small mount, and there is none here");
+    };
+    let server = Loghorn::start_in(&disk.0.path().join("data"), &[], &[]).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    server.subscribe(&receiver.url(), json!({})).await;
+    assert_eq!(server.post("/api/v1/events", &event("ERROR", 1)).await.0, 202);
+    let ballast = disk.0.path().join("ballast");
+    assert!(run("sh", &["-c", &format!("dd if=/dev/zero of={} bs=1M count=350 2>/dev/null", ballast.display())]));
+    until("events are refused", 10, || async {
+        let (status, problem) = server.post("/api/v1/events", &event("ERROR", 2)).await;
+        status == 503 && problem["detail"].as_str().unwrap().contains("kept free")
+    })
+    .await;
+    let (status, health) = server.call("GET", "/api/v1/health", None).await;
+    assert_eq!((status, &health["status"], &health["store"]), (200, &json!("degraded"), &json!("degraded")));
+    assert!(health["reasons"]["store"].as_str().unwrap().contains("kept free"), "{health}");
+    assert_eq!(server.call("GET", "/api/v1/health/ready", None).await.0, 503);
+    assert_eq!(server.get("/api/v1/events").await["items"].as_array().unwrap().len() as u64, server.get("/api/v1/stats").await["event_stats"]["last_seq"].as_u64().unwrap());
+    std::fs::remove_file(&ballast).unwrap();
+    until("events are taken again", 10, || async { server.post("/api/v1/events", &event("ERROR", 3)).await.0 == 202 }).await;
+    assert_eq!(server.get("/api/v1/health").await["status"], "healthy");
+    until("all is delivered", 10, || async {
+        let stats = server.get("/api/v1/stats").await;
+        stats["delivery_stats"]["delivered"] == stats["event_stats"]["last_seq"]
+    })
+    .await;
+    server.assert_ledger_balances().await;
+}
