@@ -69,7 +69,8 @@ fn delivered(url: &str, endpoints: usize, deliveries: usize, in_flight: u16) -> 
             let (began, cpu_before) = (Instant::now(), cpu());
             for batch in bodies.chunks(1000) {
                 let now = system.clock().now();
-                let read = |json: &String| Draft::from_json(json.as_bytes()).unwrap().seal(now, system.limits()).unwrap();
+                let read =
+                    |json: &String| Draft::from_json(json.as_bytes()).unwrap().seal(now, system.limits()).unwrap();
                 let reservation = system.ingest().reserve(1).unwrap();
                 system.ingest().append(reservation, batch.iter().map(read).collect()).await.unwrap();
             }

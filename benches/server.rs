@@ -122,11 +122,14 @@ fn load(method: &str, url: &str, body: &str, connections: usize, seconds: u64, s
             let (client, done): (_, Rc<Cell<u64>>) = (client(), Rc::default());
             let (began, deadline) = (Instant::now(), Instant::now() + Duration::from_secs(seconds));
             let senders = (0..connections).map(|_| {
-                let (client, url, body, done): (_, _, _, Rc<Cell<u64>>) = (client.clone(), url.clone(), body.clone(), done.clone());
+                let (client, url, body, done): (_, _, _, Rc<Cell<u64>>) =
+                    (client.clone(), url.clone(), body.clone(), done.clone());
                 let method: awc::http::Method = Clone::clone(&method);
                 actix_rt::spawn(async move {
                     while Instant::now() < deadline {
-                        let request = client.request(method.clone(), &url).insert_header(("content-type", "application/x-ndjson"));
+                        let request = client
+                            .request(method.clone(), &url)
+                            .insert_header(("content-type", "application/x-ndjson"));
                         let mut answer = request.send_body(body.clone()).await.unwrap();
                         answer.body().await.unwrap();
                         assert_eq!(answer.status(), status);
@@ -264,7 +267,8 @@ fn latency() {
         };
         let sent = std::thread::spawn(send).join().unwrap();
         let arrived = arrived.lock().unwrap();
-        let took = sent.iter().zip(arrived.iter()).map(|(sent, arrived)| (arrived.unwrap() - *sent).as_secs_f64() * 1e3);
+        let took =
+            sent.iter().zip(arrived.iter()).map(|(sent, arrived)| (arrived.unwrap() - *sent).as_secs_f64() * 1e3);
         let mut took: Vec<f64> = took.collect();
         took.sort_by(f64::total_cmp);
         p50.push(took[EVENTS / 2]);

@@ -195,7 +195,10 @@ async fn serve(args: &ServeArgs) -> Result<(), StartError> {
     };
     app.close().await;
     tracing::info!(is_drained, "stopped");
-    eprintln!("{}", if is_drained { "Stopped." } else { "Stopped; what was under way is sent again after the next start." });
+    eprintln!(
+        "{}",
+        if is_drained { "Stopped." } else { "Stopped; what was under way is sent again after the next start." }
+    );
     Ok(())
 }
 

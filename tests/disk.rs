@@ -52,9 +52,13 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
     assert_eq!((status, &health["status"], &health["store"]), (200, &json!("degraded"), &json!("degraded")));
     assert!(health["reasons"]["store"].as_str().unwrap().contains("kept free"), "{health}");
     assert_eq!(server.call("GET", "/api/v1/health/ready", None).await.0, 503);
-    assert_eq!(server.get("/api/v1/events").await["items"].as_array().unwrap().len() as u64, server.get("/api/v1/stats").await["event_stats"]["last_seq"].as_u64().unwrap());
+    assert_eq!(
+        server.get("/api/v1/events").await["items"].as_array().unwrap().len() as u64,
+        server.get("/api/v1/stats").await["event_stats"]["last_seq"].as_u64().unwrap()
+    );
     std::fs::remove_file(&ballast).unwrap();
-    until("events are taken again", 10, || async { server.post("/api/v1/events", &event("ERROR", 3)).await.0 == 202 }).await;
+    until("events are taken again", 10, || async { server.post("/api/v1/events", &event("ERROR", 3)).await.0 == 202 })
+        .await;
     assert_eq!(server.get("/api/v1/health").await["status"], "healthy");
     until("all is delivered", 10, || async {
         let stats = server.get("/api/v1/stats").await;

@@ -17,10 +17,7 @@ async fn outcome(mood: Mood, more: Value, status: &str) -> (Value, usize) {
     let receiver = Receiver::start(mood);
     server.subscribe(&receiver.url(), more).await;
     server.post("/api/v1/events", &event("ERROR", 1)).await;
-    until(status, 20, || async {
-        deliveries(&server).await.first().is_some_and(|one| one["status"] == status)
-    })
-    .await;
+    until(status, 20, || async { deliveries(&server).await.first().is_some_and(|one| one["status"] == status) }).await;
     let id = deliveries(&server).await[0]["id"].as_str().unwrap().to_owned();
     let delivery = server.get(&format!("/api/v1/deliveries/{id}")).await;
     server.assert_ledger_balances().await;

@@ -33,7 +33,8 @@ async fn overload_is_a_quick_503_and_bounded_memory() {
         let seen = seen.clone();
         std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let senders = (0..SENDERS / 2).map(|sender| send(addr, format!("{thread}-{sender}"), seen.clone(), deadline));
+                let senders =
+                    (0..SENDERS / 2).map(|sender| send(addr, format!("{thread}-{sender}"), seen.clone(), deadline));
                 futures_util::future::join_all(senders).await;
             });
         })

@@ -48,7 +48,8 @@ async fn lines_of_a_file_become_signed_webhooks() {
         })
         .collect();
     std::fs::write(path("conf"), conf).unwrap();
-    let arguments = ["-F", "--no-caps", "-f", &path("conf"), "-R", &path("persist"), "-c", &path("ctl"), "--pidfile", &path("pid")];
+    let arguments =
+        ["-F", "--no-caps", "-f", &path("conf"), "-R", &path("persist"), "-c", &path("ctl"), "--pidfile", &path("pid")];
     let shipper = Command::new(SYSLOG_NG).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let _shipper = Shipper(shipper);
     writeln!(file, "2026-11-24 12:00:01 INFO started").unwrap();

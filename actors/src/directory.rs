@@ -1,10 +1,8 @@
 //! Where each endpoint's actor is found, and what it is doing at this moment, for people to see.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use actix::Addr;

@@ -93,11 +93,7 @@ impl Ingest {
     }
 
     /// Appends `events` in their order; resolves when they are durable. Dropping the future cancels nothing.
-    pub async fn append(
-        &self,
-        reservation: Reservation,
-        events: Vec<NewEvent>,
-    ) -> Result<Vec<Appended>, AppendError> {
+    pub async fn append(&self, reservation: Reservation, events: Vec<NewEvent>) -> Result<Vec<Appended>, AppendError> {
         let began = self.clock.monotonic();
         let (reply, answer) = oneshot::channel();
         if let Err(_full_or_dead) = self.actor.get().try_send(AppendEvents { events, reservation, reply }) {

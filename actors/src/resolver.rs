@@ -140,7 +140,9 @@ async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> 
         let connected = match n == last {
             // It has all the time that the attempt has.
             true => connecting.await,
-            false => tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
+            false => {
+                tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+            }
         };
         match connected {
             Ok(stream) => {

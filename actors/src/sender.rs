@@ -6,7 +6,11 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    io, rc::Rc, sync::Arc, time::Duration};
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use awc::{
     Client, ClientResponse,
@@ -19,10 +23,7 @@ use awc::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
-    Class, Clock, Outcome, Subscription, Timestamp,
-    delivery::RESPONSE_BODY_BYTES_MAX,
-    egress::Policy,
-    signing::Signer,
+    Class, Clock, Outcome, Subscription, Timestamp, delivery::RESPONSE_BODY_BYTES_MAX, egress::Policy, signing::Signer,
 };
 
 use crate::resolver::{Blocked, Connects, GuardedConnector, Unresolved};
@@ -122,7 +123,11 @@ thread_local! {
 
 impl Sender {
     /// This thread's sender. A thread belongs to one running system, so the arguments are the same at each call.
-    pub(crate) fn of_this_thread(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>, clock: &Arc<dyn Clock>) -> Rc<Self> {
+    pub(crate) fn of_this_thread(
+        policy: &Arc<Policy>,
+        tls: &Arc<rustls::ClientConfig>,
+        clock: &Arc<dyn Clock>,
+    ) -> Rc<Self> {
         SENDER.with(|cell| cell.get_or_init(|| Rc::new(Self::new(policy.clone(), tls.clone(), clock.clone()))).clone())
     }
 
@@ -220,7 +225,9 @@ impl Sender {
         for (name, value) in &target.headers {
             headers.insert(name.clone(), value.clone());
         }
-        let text = |text: &str| HeaderValue::from_str(text).map_err(|error| SendRequestError::Custom(error.into(), Box::new("header")));
+        let text = |text: &str| {
+            HeaderValue::from_str(text).map_err(|error| SendRequestError::Custom(error.into(), Box::new("header")))
+        };
         headers.insert(WEBHOOK_ID, text(webhook_id)?);
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(report.started_at.seconds()));
         headers.insert(WEBHOOK_SIGNATURE, text(&report.signature)?);
@@ -300,7 +307,8 @@ impl Drop for Attempting {
 
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut bytes = 0;
-    let shown = headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let shown =
+        headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let fits = |header: &(String, String)| {
         bytes += header.0.len() + header.1.len();
         bytes <= RESPONSE_HEADER_BYTES_MAX
@@ -323,7 +331,9 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 fn is_cut(error: &SendRequestError) -> bool {
     match error {
         SendRequestError::Connect(ConnectError::Disconnected) | SendRequestError::Send(_) => true,
-        SendRequestError::Response(error) => matches!(error, actix_http::error::ParseError::Io(_) | actix_http::error::ParseError::Incomplete),
+        SendRequestError::Response(error) => {
+            matches!(error, actix_http::error::ParseError::Io(_) | actix_http::error::ParseError::Incomplete)
+        }
         _ => false,
     }
 }
@@ -332,7 +342,9 @@ fn is_cut(error: &SendRequestError) -> bool {
 fn classify(error: &SendRequestError) -> (Class, String) {
     let words = error.to_string();
     match error {
-        SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Blocked>() => (Class::Blocked, inner.to_string()),
+        SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Blocked>() => {
+            (Class::Blocked, inner.to_string())
+        }
         SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Unresolved>() => {
             (Class::Dns, format!("the name does not resolve: {inner}"))
         }

@@ -8,8 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use loghorn_domain::{
-    Clock, EndpointNo, Problem, Subscription, SubscriptionId,
-    egress,
+    Clock, EndpointNo, Problem, Subscription, SubscriptionId, egress,
     filter::Filter,
     matcher::{Compiled, Matcher},
     secret::Secret,
@@ -78,8 +77,7 @@ impl Subscriptions {
         }
         let matcher = ArcSwap::from_pointee(Matcher::default());
         let one_at_a_time = Mutex::new(());
-        let loaded =
-            Self { store, clock, random, egress, known: RwLock::new(known), matcher, one_at_a_time, changes };
+        let loaded = Self { store, clock, random, egress, known: RwLock::new(known), matcher, one_at_a_time, changes };
         loaded.swap_matcher();
         Ok(loaded)
     }
@@ -281,7 +279,9 @@ impl Subscriptions {
 }
 
 /// Runs `work` as a task of its own: dropping this future does not stop it.
-async fn to_the_end<T: 'static>(work: impl Future<Output = Result<T, ChangeError>> + 'static) -> Result<T, ChangeError> {
+async fn to_the_end<T: 'static>(
+    work: impl Future<Output = Result<T, ChangeError>> + 'static,
+) -> Result<T, ChangeError> {
     actix_rt::spawn(work).await.unwrap_or(Err(ChangeError::Store(StoreError::Stopped)))
 }
 

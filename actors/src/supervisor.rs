@@ -204,8 +204,12 @@ impl SupervisorActor {
         actix_rt::spawn(async move {
             match shared.store.queue.purge(shared.fence, endpoint, shared.clock.now()).await {
                 Ok(0) => {}
-                Ok(cancelled) => tracing::info!(%endpoint, cancelled, "cancelled what waited for a deleted subscription"),
-                Err(error) => tracing::error!(%endpoint, %error, "the queue of a deleted subscription could not be emptied"),
+                Ok(cancelled) => {
+                    tracing::info!(%endpoint, cancelled, "cancelled what waited for a deleted subscription")
+                }
+                Err(error) => {
+                    tracing::error!(%endpoint, %error, "the queue of a deleted subscription could not be emptied")
+                }
             }
         });
     }

@@ -184,7 +184,8 @@ impl System {
         let is_draining = Arc::new(AtomicBool::new(false));
         let ingest_slot = Slot::new(arbiters.start_ingest(&shared));
         let router = Slot::new(arbiters.start_router(&shared));
-        let supervisor = SupervisorActor::new(shared.clone(), arbiters, ingest_slot.clone(), router.clone(), is_draining.clone());
+        let supervisor =
+            SupervisorActor::new(shared.clone(), arbiters, ingest_slot.clone(), router.clone(), is_draining.clone());
         changes.connect(supervisor.start());
         let ingest = Ingest::new(gate, ingest_slot, metrics, clock, is_draining.clone());
         Ok(Self { shared, ingest, router, recovered, is_draining })
@@ -301,7 +302,9 @@ impl System {
         let reads = &self.shared.store.reads;
         let (store, ready) = match (reads.read_only(), reads.shortage()) {
             (Some(reason), _) => (component("store", "down", Some(reason.to_string())), false),
-            (None, Some(reason)) => (component("store", "degraded", Some(format!("no events are taken: {reason}"))), false),
+            (None, Some(reason)) => {
+                (component("store", "degraded", Some(format!("no events are taken: {reason}"))), false)
+            }
             (None, None) => (component("store", "ready", None), true),
         };
         let draining = self.is_draining.load(Relaxed).then(|| "shutting down".to_owned());
@@ -316,9 +319,8 @@ impl System {
             let n = quarantined.len();
             (n > 0).then(|| format!("{n} endpoint(s) quarantined: their actors failed again and again"))
         });
-        let degraded = |name, reason: Option<String>| {
-            component(name, if reason.is_some() { "degraded" } else { "ready" }, reason)
-        };
+        let degraded =
+            |name, reason: Option<String>| component(name, if reason.is_some() { "degraded" } else { "ready" }, reason);
         let subscriptions = component("subscription_manager", "ready", None);
         let components =
             vec![subscriptions, degraded("delivery_engine", delivery), degraded("event_listener", router), store];

@@ -64,7 +64,8 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn start() -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap()).arg(RECEIVER).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new(std::env::current_exe().unwrap()).arg(RECEIVER).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { child, url: format!("http://{}/hook", line.trim()) }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    Class, Outcome, Timestamp, Verdict,
-    delivery::Reason,
-};
+use crate::{Class, Outcome, Timestamp, Verdict, delivery::Reason};
 
 /// A source of chance; seeded in tests, the operating system's in the composition root.
 pub trait Dice: Send {

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    EndpointNo, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp,
-    egress,
+    EndpointNo, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
     filter::{self, Filter},
     secret::Secret,
 };

@@ -115,7 +115,9 @@ impl Loghorn {
 
     pub async fn call(&self, method: &str, path: &str, body: Option<String>) -> (u16, Value) {
         let method = method.parse().unwrap();
-        let request = self.client.request(method, self.url(path)).insert_header(("Content-Type", "application/json"));
+        // A fresh connection each time: awc does not try again on one that the server is just closing.
+        let request = self.client.request(method, self.url(path)).force_close();
+        let request = request.insert_header(("Content-Type", "application/json"));
         let mut answer = match body {
             Some(body) => request.send_body(body).await,
             None => request.send().await,

@@ -1,5 +1,12 @@
 //! What every end-to-end test needs: the real server as a process of its own, a real receiver, a small client.
-#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods
+)]
 
 pub mod loghorn;
 pub mod receiver;

@@ -224,7 +224,10 @@ mod tests {
     fn all_members_must_hold() {
         let error = event(r#"{"level":"ERROR","message":"card timeout","metadata":{"amount":1200}}"#);
         for (spec, expected) in [
-            (r#"{"levels":["error","critical"],"min_level":"WARNING","message":"time","where":"@.metadata.amount > 1000"}"#, true),
+            (
+                r#"{"levels":["error","critical"],"min_level":"WARNING","message":"time","where":"@.metadata.amount > 1000"}"#,
+                true,
+            ),
             (r#"{"levels":["INFO"]}"#, false),
             (r#"{"min_level":"CRITICAL"}"#, false),
             (r#"{"min_level":"ERROR","message":"^time"}"#, false),

@@ -324,13 +324,23 @@ fn every_delivery_of_every_life_ends() {
     for seed in 1..=3000 {
         let world = World::new(seed).run();
         let open: Vec<_> = world.ended.iter().filter(|(_, verdict)| verdict.is_none()).collect();
-        assert!(open.is_empty() && world.queue.is_empty(), "seed {seed}: {} left, first {:?}", open.len(), open.first());
+        assert!(
+            open.is_empty() && world.queue.is_empty(),
+            "seed {seed}: {} left, first {:?}",
+            open.len(),
+            open.first()
+        );
         assert_eq!(world.machine.wake_at(), None, "seed {seed}: not idle at the end");
     }
 }
 
 fn settings() -> Settings {
-    Settings { retry: retry::Policy::default(), breaker: breaker::Settings::default(), in_flight_max: 4, is_paused: false }
+    Settings {
+        retry: retry::Policy::default(),
+        breaker: breaker::Settings::default(),
+        in_flight_max: 4,
+        is_paused: false,
+    }
 }
 
 fn drive(machine: &mut Machine, input: Input, now: i64) -> Vec<Effect> {
@@ -412,7 +422,8 @@ fn a_probe_that_could_not_be_made_does_not_spin() {
     }
     let probing = machine.wake_at().unwrap().millis();
     let effects = drive(&mut machine, Input::Tick, probing);
-    let probe = effects.iter().find_map(|effect| if let Effect::Attempt(entry) = effect { Some(entry.seq) } else { None });
+    let probe =
+        effects.iter().find_map(|effect| if let Effect::Attempt(entry) = effect { Some(entry.seq) } else { None });
     let effects = drive(&mut machine, Input::Returned(probe.unwrap()), probing);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Attempt(entry) if Some(entry.seq) == probe)));
 }

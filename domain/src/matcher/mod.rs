@@ -20,7 +20,9 @@ impl Compiled {
     /// Whether the subscription takes `event`: its types, its filter, and that the event came after it was made.
     pub fn matches(&self, event: &Event) -> bool {
         let patterns = &self.subscription.spec.events;
-        self.is_due(event) && patterns.iter().any(|p| p.matches(event.head.event_type.as_str())) && self.filter.matches(event)
+        self.is_due(event)
+            && patterns.iter().any(|p| p.matches(event.head.event_type.as_str()))
+            && self.filter.matches(event)
     }
 
     fn is_due(&self, event: &Event) -> bool {
