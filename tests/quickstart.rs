@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use support::{Loghorn, Mood, Receiver, until};
 
@@ -23,7 +25,27 @@ async fn a_matching_event_arrives_signed_in_both_schemes() {
     let first = arrived.iter().find(|webhook| webhook.headers.contains_key("x-team")).unwrap();
     first.verify(&secret);
     assert_eq!(first.event_id(), "order-77/a.b");
-    assert_eq!(first.json()["type"], "log.error");
+    // The whole of what goes over the wire: no header and no member more, and their order.
+    let names: BTreeSet<&str> = first.headers.keys().map(String::as_str).collect();
+    let expected = [
+        "content-length",
+        "content-type",
+        "date",
+        "host",
+        "user-agent",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
+        "x-team",
+        "x-webhook-signature",
+    ];
+    assert_eq!(names, expected.into());
+    let event = server.get("/api/v1/events/order-77%2Fa.b").await;
+    let (at, received_at) = (event["timestamp"].as_str().unwrap(), event["received_at"].as_str().unwrap());
+    let body = format!(
+        r#"{{"type":"log.error","timestamp":"{at}","data":{{"id":"order-77/a.b","seq":2,"event_type":"log.error","level":"ERROR","source":"payment-service","message":"no é","metadata":{{}},"timestamp":"{at}","received_at":"{received_at}"}}}}"#
+    );
+    assert_eq!(String::from_utf8_lossy(&first.body), body);
     assert!(first.headers["user-agent"].starts_with("Loghorn/"));
     let other = arrived.iter().find(|webhook| !webhook.headers.contains_key("x-team")).unwrap();
     assert_eq!(own_secret, "a secret of my own, 16+");

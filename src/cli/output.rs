@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use anstream::{AutoStream, eprint, eprintln};
 use clap::ValueEnum;
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use loghorn_domain::Timestamp;
 use serde_json::value::RawValue;
 
@@ -47,6 +47,11 @@ pub(crate) struct Column<T> {
 const TOO_WIDE: [&str; 1] = ["EVENT"];
 /// Columns that may be broken into lines where the terminal is narrow.
 const WRAPPED: [&str; 3] = ["MESSAGE", "URL", "TYPES"];
+
+/// Between columns.
+const GAP: u16 = 2;
+/// The narrowest that those become.
+const WRAPPED_MIN: u16 = 24;
 
 /// Signs before a line for people.
 pub(crate) const GOOD: &str = "\x1b[32m✓\x1b[0m";
@@ -116,11 +121,14 @@ impl Out {
         }
         table.style_text_only();
         for (column, known) in table.column_iter_mut().zip(columns) {
-            column.set_padding((0, 2));
-            // Ids are copied, so they stay in one piece.
-            if !WRAPPED.contains(&known.head) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
+            column.set_padding((0, GAP));
+            // Ids are copied, so they stay in one piece; what is broken stays readable, if need be beyond the edge.
+            let widest = list.items.iter().map(|item| (known.cell)(item, self).chars().count()).max().unwrap_or_default();
+            let widest = u16::try_from(widest.max(known.head.len())).unwrap_or(u16::MAX);
+            column.set_constraint(match WRAPPED.contains(&known.head) {
+                true => ColumnConstraint::LowerBoundary(Width::Fixed(widest.min(WRAPPED_MIN) + GAP)),
+                false => ColumnConstraint::ContentWidth,
+            });
         }
         table.trim_fmt()
     }

@@ -10,9 +10,6 @@ use std::{
 
 use loghorn_domain::{Seq, Timestamp, Verdict};
 
-mod living;
-mod opening;
-
 use super::{
     core::promise,
     db::Watermarks,
@@ -24,6 +21,9 @@ use crate::{
     DeliveryQuery, Error, EventQuery, Fence,
     conformance::{A, B, Bench, LOG_NUMBER, StillClock, at, dead, event, options, retry, seqs, settlement},
 };
+
+mod living;
+mod opening;
 
 struct Place(tempfile::TempDir);
 
