@@ -32,7 +32,8 @@ fmt: ## Format the code
 	cargo fmt --all
 
 lint: setup ## Clippy, and cargo-deny where it is installed
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --features failpoints -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences and advisories not checked"; fi
 
 openapi: setup ## Write web/openapi.json anew

@@ -1,5 +1,6 @@
 //! The composition root: store → actors → web, started in this order and stopped in the other. The only place that
 //! knows all parts, and where the clock and the dice are made.
+#![expect(clippy::disallowed_methods, reason = "the clock and the dice are made here, and handed in everywhere else")]
 
 use std::{
     net::{SocketAddr, TcpListener},

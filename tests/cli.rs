@@ -1,4 +1,5 @@
 //! The command line against a running server, as a person or a script uses it.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

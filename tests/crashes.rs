@@ -1,4 +1,5 @@
 //! kill -9 and power cuts under load: what was accepted is there, once; every matching delivery arrives or waits.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A disk that is nearly full: events are refused before it is full, health says why, deliveries and reads go on.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What the documentation tells a person to type is typed here, as it stands there, against the real server.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! One endpoint's trouble is nobody else's.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

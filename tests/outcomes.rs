@@ -1,4 +1,5 @@
 //! What receivers do, and what becomes of the delivery.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

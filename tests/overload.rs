@@ -1,4 +1,5 @@
 //! Ingest far beyond its capacity: a quick 503, bounded memory, nothing accepted is lost.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

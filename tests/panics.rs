@@ -1,5 +1,6 @@
 //! A panic in each actor loses nothing, and the others never notice. Needs the feature `failpoints`.
 #![cfg(feature = "failpoints")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

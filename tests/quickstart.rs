@@ -1,4 +1,5 @@
 //! The first two minutes: a signed webhook that someone else's code verifies, and what can be done with a subscription.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

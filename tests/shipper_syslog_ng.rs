@@ -1,4 +1,5 @@
 //! A stock syslog-ng with the configuration of `docs/` tails a real file; its ERROR lines arrive as signed webhooks.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

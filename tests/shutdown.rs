@@ -1,4 +1,5 @@
 //! SIGTERM drains and exits 0; what is recorded is not sent again; the next start says what it found.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 

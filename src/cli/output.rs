@@ -123,7 +123,8 @@ impl Out {
         for (column, known) in table.column_iter_mut().zip(columns) {
             column.set_padding((0, GAP));
             // Ids are copied, so they stay in one piece; what is broken stays readable, if need be beyond the edge.
-            let widest = list.items.iter().map(|item| (known.cell)(item, self).chars().count()).max().unwrap_or_default();
+            let widest =
+                list.items.iter().map(|item| (known.cell)(item, self).chars().count()).max().unwrap_or_default();
             let widest = u16::try_from(widest.max(known.head.len())).unwrap_or(u16::MAX);
             column.set_constraint(match WRAPPED.contains(&known.head) {
                 true => ColumnConstraint::LowerBoundary(Width::Fixed(widest.min(WRAPPED_MIN) + GAP)),

@@ -172,6 +172,8 @@ fn addr_of(ready: &Value) -> SocketAddr {
     ready["addr"].as_str().unwrap().parse().unwrap()
 }
 
+// Whoever gets the child waits for it when it is dropped; where there is none, the test fails.
+#[allow(clippy::zombie_processes)]
 fn spawn(data: &Path, args: &[String], env: &[(String, String)], lines: &Arc<Mutex<Vec<String>>>) -> (Child, Value) {
     let mut command = Command::new(binary());
     command.arg("serve").args(["--bind", "127.0.0.1:0", "--log", "json", "--data"]).arg(data).args(args);

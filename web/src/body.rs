@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Read},
+    sync::atomic::Ordering::Relaxed,
     time::Duration,
 };
 
@@ -14,83 +15,194 @@ use actix_web::{
     web::{self, Bytes, BytesMut},
 };
 use futures_util::StreamExt;
-use loghorn_actors::{Ingest, Reservation};
+use loghorn_actors::Reservation;
+use loghorn_domain::NewEvent;
+use tokio::time::{Instant, timeout_at};
 
-use crate::error::Error;
+use crate::{State, error::Error};
 
 /// Longest pause between two parts of a body.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Slowest that a body may come beyond the first pause, so that a trickle does not hold its room for ever.
+const BYTES_PER_SECOND_MIN: usize = 64 * 1024;
 /// Bodies above this size are decompressed away from the server's threads.
-const INLINE_MAX: usize = 64 * 1024;
+const INLINE_MAX: usize = 16 * 1024;
 /// Most encodings on top of each other.
 const ENCODINGS_MAX: usize = 3;
+
+/// What a JSON text of so many bytes may take as a value, for a moment: `[1,1,…]` makes 32 bytes of two, in a list that
+/// may have doubled. Small ones are not worth asking for.
+pub(crate) const fn value_room(json_bytes: usize) -> usize {
+    json_bytes.saturating_sub(4096) * 32
+}
 
 /// A body, decompressed, with the room it takes.
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
-    pub(crate) room: Reservation,
+    pub(crate) room: Room,
+}
+
+/// What one request takes of the budget of ingest: its body as it comes, then what is made of it.
+pub(crate) struct Room {
+    state: web::Data<State>,
+    held: Reservation,
+    /// What its events weigh so far.
+    events: usize,
+    /// The part of that which is still to be taken.
+    owed: usize,
+    /// The most that was needed for a moment.
+    passing: usize,
+}
+
+impl Room {
+    /// Taken from the budget at once: it is shared, and events are small.
+    const STEP: usize = 64 * 1024;
+    /// What an event takes beside its texts: its place in a list that may have doubled, and what allocating costs.
+    const EVENT: usize = 2 * size_of::<NewEvent>() + 128;
+    /// Small bodies may hold many events; so much is always within the limit.
+    const EVENTS_BYTES: usize = 32 << 20;
+    /// … and so many times the largest body.
+    const EVENTS_FACTOR: usize = 8;
+
+    fn new(state: &web::Data<State>, bytes: usize) -> Result<Self, Error> {
+        let held = state.system.ingest().reserve(bytes)?;
+        Ok(Self { state: state.clone(), held, events: 0, owed: 0, passing: 0 })
+    }
+
+    fn grow(&mut self, more: usize) -> Result<(), Error> {
+        self.held.grow(more).map_err(|overloaded| {
+            self.state.system.metrics().requests_overloaded.fetch_add(1, Relaxed);
+            overloaded.into()
+        })
+    }
+
+    /// Takes room for an event that was made.
+    pub(crate) fn add(&mut self, event: &NewEvent) -> Result<(), Error> {
+        let weight = Self::EVENT + event.tail.len() + event.head.source.len();
+        let events_max = Self::EVENTS_BYTES + Self::EVENTS_FACTOR * self.state.options.body_bytes_max;
+        self.events += weight;
+        self.owed += weight;
+        if self.events > events_max {
+            return Err(Error::too_many(events_max));
+        }
+        if self.owed >= Self::STEP { self.take_owed() } else { Ok(()) }
+    }
+
+    fn take_owed(&mut self) -> Result<(), Error> {
+        let owed = std::mem::take(&mut self.owed);
+        self.grow(owed)
+    }
+
+    /// Takes room for what is needed for a moment: one such thing at a time.
+    pub(crate) fn pass(&mut self, bytes: usize) -> Result<(), Error> {
+        let more = bytes.saturating_sub(self.passing);
+        self.passing += more;
+        if more > 0 { self.grow(more) } else { Ok(()) }
+    }
+
+    /// All of it, to be held until the events are on disk.
+    pub(crate) fn settled(mut self) -> Result<Reservation, Error> {
+        self.take_owed()?;
+        Ok(self.held)
+    }
+}
+
+/// What is made of a doubtful compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The header says how it is compressed; what is broken is refused.
+    Strict,
+    /// For shippers: compressed bodies are known without a header too, and what is broken is refused for good, or it
+    /// would be sent again for ever.
+    Lenient,
 }
 
 /// Reads the whole body.
 pub(crate) async fn read(
+    state: &web::Data<State>,
     request: &HttpRequest,
     mut payload: web::Payload,
-    ingest: &Ingest,
-    bytes_max: usize,
+    reading: Reading,
 ) -> Result<Body, Error> {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let length: usize = length.unwrap_or(0);
-    if length > bytes_max {
+    let bytes_max = state.options.body_bytes_max;
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let declared: usize = declared.unwrap_or(0);
+    if declared > bytes_max {
         return Err(Error::too_large(bytes_max));
     }
-    let mut room = ingest.reserve(length)?;
-    let mut bytes = BytesMut::with_capacity(length);
+    let mut room = Room::new(state, declared)?;
+    let mut bytes = BytesMut::with_capacity(declared);
+    let began = Instant::now();
     loop {
-        let part = tokio::time::timeout(PAUSE_MAX, payload.next()).await.map_err(|_| Error::too_slow())?;
+        let seconds = declared.max(bytes.len()) / BYTES_PER_SECOND_MIN;
+        let end = began + PAUSE_MAX + Duration::from_secs(seconds as u64);
+        let pause_end = Instant::now() + PAUSE_MAX;
+        let too_slow = |_| {
+            Error::too_slow(match end < pause_end {
+                true => format!("the body is not there after {} seconds", (end - began).as_secs()),
+                false => format!("no part of the body came for {} seconds", PAUSE_MAX.as_secs()),
+            })
+        };
+        let part = timeout_at(end.min(pause_end), payload.next()).await.map_err(too_slow)?;
         let Some(part) = part else { break };
         let part = part.map_err(|error| Error::malformed(format!("the body broke off: {error}"), "send it again"))?;
         if bytes.len() + part.len() > bytes_max {
             return Err(Error::too_large(bytes_max));
         }
-        if bytes.len() + part.len() > room.bytes() {
-            room.grow(part.len()).map_err(|_| loghorn_actors::AppendError::Overloaded)?;
-        }
+        bytes.reserve(part.len());
+        room.grow(bytes.capacity().saturating_sub(room.held.bytes()))?;
         bytes.extend_from_slice(&part);
     }
-    decoded(request, bytes.freeze(), room, bytes_max).await
+    let bytes = bytes.freeze();
+    match reading {
+        Reading::Strict => decoded(request, bytes, room, &[]).await,
+        Reading::Lenient => decoded(request, bytes, room, &[Codec::Gzip, Codec::Zstd]).await.map_err(Error::for_good),
+    }
 }
 
-async fn decoded(request: &HttpRequest, bytes: Bytes, mut room: Reservation, bytes_max: usize) -> Result<Body, Error> {
+/// Undoes the compression that the header names; without one, that among `sniffed` which the first bytes tell.
+async fn decoded(request: &HttpRequest, bytes: Bytes, mut room: Room, sniffed: &[Codec]) -> Result<Body, Error> {
     let header = request.headers().get(header::CONTENT_ENCODING);
     let text = header.map_or(Ok(""), |value| value.to_str());
     let text = text.map_err(|_| Error::media_type("Content-Encoding is no text", "send gzip, zstd or deflate"))?;
-    let codecs: Vec<String> =
-        text.split(',').map(|one| one.trim().to_ascii_lowercase()).filter(|one| !one.is_empty() && one != "identity").collect();
-    if codecs.is_empty() {
-        return Ok(Body { bytes, room });
-    }
-    if let Some(unknown) = codecs.iter().find(|codec| Codec::named(codec).is_none()) {
-        return Err(Error::media_type(format!("the Content-Encoding {unknown:?} is not known"), "send gzip, zstd, deflate or none"));
-    }
+    let named = text.split(',').map(str::trim).filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("identity"));
+    let mut codecs: Vec<Codec> = named.map(Codec::named).collect::<Result<_, _>>()?;
     if codecs.len() > ENCODINGS_MAX {
         return Err(Error::media_type("too many encodings on top of each other", "compress once"));
     }
+    if codecs.is_empty() {
+        codecs.extend(Codec::of(&bytes).filter(|codec| sniffed.contains(codec)));
+    }
+    if codecs.is_empty() {
+        return Ok(Body { bytes, room });
+    }
+    let (state, is_small) = (room.state.clone(), bytes.len() <= INLINE_MAX);
     let undo = move || {
         let mut bytes = bytes;
-        for codec in codecs.iter().rev().filter_map(|codec| Codec::named(codec)) {
+        for said in codecs.into_iter().rev() {
+            let seen = Codec::of(&bytes).or_else(|| (said == Codec::Deflate).then_some(said));
             // What is not compressed at all, whatever the header says, is taken as it is.
-            let Some(codec) = Codec::seen(&bytes, codec) else { break };
-            bytes = codec.inflate(&bytes, bytes_max, &mut room)?.into();
+            let Some(codec) = seen else { break };
+            bytes = codec.inflate(&bytes, &mut room)?.into();
         }
         Ok(Body { bytes, room })
     };
-    let is_small = undo_size_hint(request) <= INLINE_MAX;
-    if is_small { undo() } else { web::block(undo).await.map_err(|_| Error::unavailable("overloaded", "no thread is free"))? }
+    if is_small { undo() } else { heavy(&state, undo).await? }
 }
 
-fn undo_size_hint(request: &HttpRequest) -> usize {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    length.unwrap_or(usize::MAX)
+/// Does `work` away from the server's threads.
+pub(crate) async fn heavy<T: Send + 'static>(
+    state: &State,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let unavailable = || Error::unavailable("overloaded", "no thread is free");
+    let permit = state.heavy.clone().acquire_owned().await.map_err(|_| unavailable())?;
+    let done = web::block(move || {
+        // Kept to the end, also where the client goes away meanwhile.
+        let _permit = permit;
+        work()
+    });
+    done.await.map_err(|_| unavailable())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,42 +214,46 @@ enum Codec {
 }
 
 impl Codec {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "gzip" | "x-gzip" => Some(Self::Gzip),
-            "zstd" => Some(Self::Zstd),
-            "deflate" => Some(Self::Deflate),
-            _ => None,
+    fn named(name: &str) -> Result<Self, Error> {
+        match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "zstd" => Ok(Self::Zstd),
+            "deflate" => Ok(Self::Deflate),
+            _ => Err(Error::media_type(
+                format!("the Content-Encoding {name:?} is not known"),
+                "send gzip, zstd, deflate or none",
+            )),
         }
     }
 
-    /// What `bytes` really are; `None` where they are not compressed.
-    fn seen(bytes: &[u8], said: Self) -> Option<Self> {
+    /// What `bytes` really are; `None` where their beginning does not tell.
+    fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some(Self::Zlib),
-            _ if said == Self::Deflate => Some(Self::Deflate),
             _ => None,
         }
     }
 
-    fn inflate(self, bytes: &[u8], bytes_max: usize, room: &mut Reservation) -> Result<Vec<u8>, Error> {
+    fn inflate(self, bytes: &[u8], room: &mut Room) -> Result<Vec<u8>, Error> {
         match self {
-            Self::Gzip => drain(flate2::read::MultiGzDecoder::new(bytes), bytes_max, room),
-            Self::Zlib => drain(flate2::read::ZlibDecoder::new(bytes), bytes_max, room),
-            Self::Deflate => drain(flate2::read::DeflateDecoder::new(bytes), bytes_max, room),
-            Self::Zstd => drain(zstd::stream::read::Decoder::new(bytes).map_err(|error| broken(&error))?, bytes_max, room),
+            Self::Gzip => drain(flate2::read::MultiGzDecoder::new(bytes), room),
+            Self::Zlib => drain(flate2::read::ZlibDecoder::new(bytes), room),
+            Self::Deflate => drain(flate2::read::DeflateDecoder::new(bytes), room),
+            Self::Zstd => drain(zstd::stream::read::Decoder::new(bytes).map_err(|error| broken(&error))?, room),
         }
     }
 }
 
 fn broken(error: &io::Error) -> Error {
-    Error::malformed(format!("the compressed body cannot be read: {error}"), "compress it again, and say how in Content-Encoding")
+    let remedy = "compress it again, and say how in Content-Encoding";
+    Error::malformed(format!("the compressed body cannot be read: {error}"), remedy)
 }
 
 /// Everything that `from` gives, step by step within the limits.
-fn drain(mut from: impl Read, bytes_max: usize, room: &mut Reservation) -> Result<Vec<u8>, Error> {
+fn drain(mut from: impl Read, room: &mut Room) -> Result<Vec<u8>, Error> {
+    let bytes_max = room.state.options.body_bytes_max;
     let mut out = Vec::new();
     let mut step = vec![0; 64 * 1024];
     loop {
@@ -148,7 +264,9 @@ fn drain(mut from: impl Read, bytes_max: usize, room: &mut Reservation) -> Resul
         if out.len() + n > bytes_max {
             return Err(Error::too_large(bytes_max));
         }
-        room.grow(n).map_err(|_| loghorn_actors::AppendError::Overloaded)?;
+        let before = out.capacity();
+        out.reserve(n);
+        room.grow(out.capacity() - before)?;
         out.extend_from_slice(&step[..n]);
     }
 }

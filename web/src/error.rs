@@ -9,8 +9,8 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
-use loghorn_actors::{AppendError, ChangeError, RETRY_AFTER, ReplayError, TestError};
-use loghorn_domain::Problem as Wrong;
+use loghorn_actors::{AppendError, ChangeError, Overloaded, RETRY_AFTER, ReplayError, TestError};
+use loghorn_domain::{Problem as Wrong, Timestamp};
 use loghorn_storage::Error as StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -98,8 +98,7 @@ impl Error {
     }
 
     /// 408.
-    pub fn too_slow() -> Self {
-        let detail = "the body did not come within 30 seconds";
+    pub fn too_slow(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail, "send it faster or in smaller parts")
     }
 
@@ -113,6 +112,19 @@ impl Error {
         let detail = format!("the body is larger than {bytes_max} bytes, as sent or decompressed");
         let remedy = "send it in smaller parts, or raise ingest.max_body";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail, remedy)
+    }
+
+    /// 412.
+    pub fn stale(version: u32) -> Self {
+        let detail = format!("it was changed since: its version is {version} now");
+        let remedy = "read it again, and send the change with its new ETag";
+        Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail, remedy)
+    }
+
+    /// 413: small on the wire, large in memory.
+    pub fn too_many(bytes_max: usize) -> Self {
+        let detail = format!("its events would take more than {bytes_max} bytes of memory");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many", detail, "send fewer events in one request")
     }
 
     /// 415.
@@ -138,7 +150,15 @@ impl Error {
         Self { retry_after: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail, remedy) }
     }
 
-    /// The body as plain text, for clients that choke on JSON in errors.
+    /// Nothing to be done about it by sending it again: 422 in place of a 400, which some shippers repeat for ever.
+    pub(crate) fn for_good(self) -> Self {
+        match self.status {
+            StatusCode::BAD_REQUEST => Self { status: StatusCode::UNPROCESSABLE_ENTITY, ..self },
+            _ => self,
+        }
+    }
+
+    /// Its status code.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -150,8 +170,18 @@ impl fmt::Display for Error {
     }
 }
 
-/// Numbers the requests that were answered with an error.
+/// Numbers the requests that were answered with an error; the start of the process tells its runs apart.
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
+static STARTED_MS: AtomicU64 = AtomicU64::new(0);
+
+/// Notes when the process was started, by the clock that was handed in.
+pub(crate) fn started(at: Timestamp) {
+    STARTED_MS.store(u64::try_from(at.millis()).unwrap_or(0), Relaxed);
+}
+
+fn request_id() -> String {
+    format!("req_{:011x}{:06x}", STARTED_MS.load(Relaxed), REQUESTS.fetch_add(1, Relaxed))
+}
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -159,9 +189,14 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let request_id = format!("req_{:08x}", REQUESTS.fetch_add(1, Relaxed));
-        if self.status.is_server_error() {
-            tracing::warn!(request_id, status = self.status.as_u16(), detail = self.detail, "a request failed");
+        let request_id = request_id();
+        let (status, kind, detail) = (self.status.as_u16(), self.kind, &self.detail);
+        match status {
+            // Overload is counted; a line for each refusal would be overload too.
+            400..=499 => tracing::debug!(request_id, status, kind, detail, "a request was refused"),
+            503 if kind == "overloaded" => tracing::debug!(request_id, status, kind, detail, "a request was refused"),
+            503 => tracing::info!(request_id, status, kind, detail, "a request was refused"),
+            _ => tracing::warn!(request_id, status, kind, detail, "a request failed"),
         }
         let problem = Problem {
             kind: format!("urn:loghorn:problem:{}", self.kind),
@@ -191,7 +226,9 @@ impl From<StoreError> for Error {
             StoreError::ReadOnly(_) => Self::unavailable("read-only", error.to_string()),
             StoreError::Full(_) => Self::unavailable("disk-full", error.to_string()),
             StoreError::Fenced | StoreError::Stopped => Self::unavailable("stopping", error.to_string()),
-            StoreError::Conflict { .. } => Self::conflict("it was changed at the same time", "read it again and repeat the change"),
+            StoreError::Conflict { .. } => {
+                Self::conflict("it was changed at the same time", "read it again and repeat the change")
+            }
             StoreError::Damaged(_) | StoreError::Read(_) => {
                 tracing::error!(%error, "the store could not be read");
                 let remedy = "look into the server's log for the cause";
@@ -212,15 +249,17 @@ impl From<AppendError> for Error {
     }
 }
 
+impl From<Overloaded> for Error {
+    fn from(Overloaded: Overloaded) -> Self {
+        AppendError::Overloaded.into()
+    }
+}
+
 impl From<ChangeError> for Error {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::NotFound => Self::not_found("subscription"),
-            ChangeError::Stale { version } => {
-                let detail = format!("it was changed since: its version is {version} now");
-                let remedy = "read it again, and send the change with its new ETag";
-                Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail, remedy)
-            }
+            ChangeError::Stale { version } => Self::stale(version),
             ChangeError::Invalid(problems) => Self::invalid(problems),
             ChangeError::Store(error) => error.into(),
         }
@@ -230,7 +269,9 @@ impl From<ChangeError> for Error {
 impl From<ReplayError> for Error {
     fn from(error: ReplayError) -> Self {
         match error {
-            ReplayError::SubscriptionGone => Self::conflict("its subscription is gone", "nothing can be sent to it any more"),
+            ReplayError::SubscriptionGone => {
+                Self::conflict("its subscription is gone", "nothing can be sent to it any more")
+            }
             ReplayError::Store(error) => error.into(),
         }
     }
@@ -240,7 +281,9 @@ impl From<TestError> for Error {
     fn from(error: TestError) -> Self {
         match error {
             TestError::NotFound => Self::not_found("subscription"),
-            TestError::Disabled => Self::conflict("the subscription is disabled", "enable it first: PATCH {\"enabled\": true}"),
+            TestError::Disabled => {
+                Self::conflict("the subscription is disabled", "enable it first: PATCH {\"enabled\": true}")
+            }
             TestError::Append(error) => error.into(),
         }
     }

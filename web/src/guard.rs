@@ -4,7 +4,7 @@
 //! DNS rebinding), and an unsafe request with an `Origin` must come from that same host.
 
 use actix_web::{
-    Error as ActixError, HttpMessage,
+    Error as ActixError, HttpMessage, ResponseError,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -26,12 +26,13 @@ const SHIPPERS: &str = "/api/v1/ingest";
 pub(crate) async fn guard(
     state: web::Data<State>,
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    if request.path() != LIVE {
-        check(&state, &request)?;
-    }
-    let mut answer = next.call(request).await?;
+    let refused = if request.path() == LIVE { None } else { check(&state, &request).err() };
+    let mut answer = match refused {
+        Some(error) => request.into_response(error.error_response()).map_into_right_body(),
+        None => next.call(request).await?.map_into_left_body(),
+    };
     let headers = answer.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -41,7 +42,9 @@ pub(crate) async fn guard(
         headers.insert(name, HeaderValue::from_static(value));
     }
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        let policy = HeaderValue::from_static("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
+        let policy = HeaderValue::from_static(
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+        );
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(answer)
@@ -51,7 +54,10 @@ fn check(state: &State, request: &ServiceRequest) -> Result<(), Error> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let authority = header(header::HOST).unwrap_or_default();
     let host = without_port(authority);
-    let is_ours = LOOPBACK.iter().chain(&[]).any(|name| name.eq_ignore_ascii_case(host))
+    // Every browser sends a Host; a client of HTTP/1.0 need not.
+    let is_absent = !request.headers().contains_key(header::HOST);
+    let is_ours = is_absent
+        || LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host))
         || state.options.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
     if !is_ours {
         let remedy = format!("call it by localhost, or start the server with --host {host}");
@@ -63,14 +69,20 @@ fn check(state: &State, request: &ServiceRequest) -> Result<(), Error> {
     let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority));
     let is_cross_site = header(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site");
     if is_foreign_origin || is_cross_site {
-        return Err(Error::forbidden("a page of another site may not change anything here", "call the API from a program, or from its own pages"));
+        return Err(Error::forbidden(
+            "a page of another site may not change anything here",
+            "call the API from a program, or from its own pages",
+        ));
     }
     let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
         || header(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
     let essence = request.content_type().to_ascii_lowercase();
     let is_json = essence.ends_with("json");
     if has_body && !is_json && !request.path().starts_with(SHIPPERS) {
-        return Err(Error::media_type(format!("the Content-Type {essence:?} is not taken here"), "send Content-Type: application/json, or application/x-ndjson for many events"));
+        return Err(Error::media_type(
+            format!("the Content-Type {essence:?} is not taken here"),
+            "send Content-Type: application/json, or application/x-ndjson for many events",
+        ));
     }
     Ok(())
 }

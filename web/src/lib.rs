@@ -5,6 +5,7 @@
 
 pub mod api;
 mod body;
+mod elements;
 pub mod error;
 mod guard;
 mod lists;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use actix_web::{middleware::from_fn, web};
 use loghorn_actors::System;
+use tokio::sync::Semaphore;
 
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
@@ -33,12 +35,17 @@ pub struct State {
     pub(crate) options: Arc<Options>,
     pub(crate) ledger: Arc<api::ledger::Cache>,
     pub(crate) made: Arc<api::subscriptions::Made>,
+    /// For work that would hold up a server's thread: as much at a time as there are processors. More would only take
+    /// memory.
+    pub(crate) heavy: Arc<Semaphore>,
 }
 
 impl State {
     /// The state over a running system.
     pub fn new(system: System, options: Options) -> Self {
-        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default() }
+        error::started(system.started_at());
+        let heavy = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default(), heavy }
     }
 }
 
@@ -47,7 +54,8 @@ pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         let scope = web::scope("").app_data(web::Data::new(state)).wrap(from_fn(guard::guard));
         // The shippers' first: the API's scope answers for every other path below its own.
-        config.service(scope.configure(shippers::routes).configure(api::routes).default_service(web::to(api::no_route)));
+        config
+            .service(scope.configure(shippers::routes).configure(api::routes).default_service(web::to(api::no_route)));
     }
 }
 

@@ -17,10 +17,12 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl Query {
     /// Refuses names that are not among `known`: a typo must not widen a list.
     pub(crate) fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Error> {
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+        let pairs: Vec<(String, String)> =
+            url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
         for (at, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                let remedy = if known.is_empty() { "leave it out".into() } else { format!("known are: {}", known.join(", ")) };
+                let remedy =
+                    if known.is_empty() { "leave it out".into() } else { format!("known are: {}", known.join(", ")) };
                 return Err(Error::malformed(format!("unknown query parameter {name:?}"), remedy));
             }
             if pairs[..at].iter().any(|(before, _)| before == name) {
@@ -31,7 +33,11 @@ impl Query {
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     pub(crate) fn parsed<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, Error> {
@@ -41,7 +47,11 @@ impl Query {
 
     pub(crate) fn limit(&self) -> Result<usize, Error> {
         let limit = self.parsed("limit", "a number from 1 to 500")?.unwrap_or(LIMIT_DEFAULT);
-        if (1..=LIMIT_MAX).contains(&limit) { Ok(limit) } else { Err(wrong("limit", &limit.to_string(), "a number from 1 to 500")) }
+        if (1..=LIMIT_MAX).contains(&limit) {
+            Ok(limit)
+        } else {
+            Err(wrong("limit", &limit.to_string(), "a number from 1 to 500"))
+        }
     }
 
     /// An instant, or a length of time before `now`.
@@ -50,13 +60,20 @@ impl Query {
         if let Ok(span) = text.parse::<Span>() {
             return Ok(Some(now.minus(span.0)));
         }
-        text.parse().map(Some).map_err(|_| wrong(name, text, "a time such as 2026-11-23T18:07:49Z, or a span such as 1h"))
+        text.parse()
+            .map(Some)
+            .map_err(|_| wrong(name, text, "a time such as 2026-11-23T18:07:49Z, or a span such as 1h"))
     }
 
     /// The numbers inside the cursor of a list of this `kind`.
     pub(crate) fn cursor<const N: usize>(&self, kind: &str) -> Result<Option<[u64; N]>, Error> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
-        let bad = || Error::malformed(format!("cursor: {text:?} is no cursor of this list"), "take next_cursor from the page before, unchanged; leave it out for the first page");
+        let bad = || {
+            Error::malformed(
+                format!("cursor: {text:?} is no cursor of this list"),
+                "take next_cursor from the page before, unchanged; leave it out for the first page",
+            )
+        };
         let decoded = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
         let decoded = String::from_utf8(decoded).map_err(|_| bad())?;
         let mut parts = decoded.split('.');
@@ -89,6 +106,7 @@ pub(crate) fn delivery_cursor((seq, endpoint): (Seq, EndpointNo)) -> String {
 /// The place in a list of deliveries that the query's cursor names.
 pub(crate) fn delivery_after(query: &Query) -> Result<Option<(Seq, EndpointNo)>, Error> {
     let Some([seq, endpoint]) = query.cursor("d")? else { return Ok(None) };
-    let endpoint = u32::try_from(endpoint).map_err(|_| Error::malformed("cursor: out of range", "take next_cursor unchanged"))?;
+    let endpoint =
+        u32::try_from(endpoint).map_err(|_| Error::malformed("cursor: out of range", "take next_cursor unchanged"))?;
     Ok(Some((Seq(seq), EndpointNo(endpoint))))
 }

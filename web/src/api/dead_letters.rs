@@ -1,12 +1,25 @@
 //! Dead letters: deliveries that were given up, and sending them again.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use loghorn_domain::{Class, DeliveryId, Problem, Span, SubscriptionId, Timestamp, delivery::Status};
+use loghorn_domain::{
+    Class, DeliveryId, EndpointNo, Problem, Seq, Span, SubscriptionId, Timestamp, delivery::Status,
+    subscription::State::Disabled,
+};
 use loghorn_storage::DeliveryQuery;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Page, deliveries::{self, Delivery}};
-use crate::{State, body, error::Error, lists::Query};
+use super::{
+    Page,
+    deliveries::{self, Delivery},
+    subscriptions,
+};
+use crate::{
+    State,
+    body::{self, Reading, value_room},
+    error::Error,
+    lists::Query,
+};
 
 /// Dead letters that are queued again at a time.
 const STEP: usize = 500;
@@ -54,7 +67,7 @@ pub struct Replayed {
     pub total: u64,
     /// Queued again.
     pub done: u64,
-    /// Left, because their subscription is gone.
+    /// Left, because their subscription is gone or disabled.
     pub failed: u64,
 }
 
@@ -76,9 +89,9 @@ pub struct Count {
 )]
 pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &deliveries::KNOWN[1..])?;
-    let (narrowed, _) = deliveries::narrowed(&state, &query).await?;
+    let narrowed = deliveries::narrowed(&state, &query).await?;
     let narrowed = DeliveryQuery { status: vec![Status::DeadLetter], ..narrowed };
-    Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed, false).await?))
+    Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed).await?))
 }
 
 /// Send dead letters again: a new round of attempts, with the same id.
@@ -86,17 +99,28 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
     post, path = "/api/v1/dead-letters/replay", tag = "dead letters", request_body = Replay,
     responses((status = 202, body = Replayed), (status = 200, body = Count, description = "dry_run"))
 )]
-pub(crate) async fn replay(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
-    let body = body::read(&request, payload, state.system.ingest(), state.options.body_bytes_max).await?;
-    let Replay { filter, dry_run } = super::subscriptions::json(&body.bytes)?;
+pub(crate) async fn replay(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let mut body = body::read(&state, &request, payload, Reading::Strict).await?;
+    body.room.pass(value_room(body.bytes.len()))?;
+    let Replay { filter, dry_run } =
+        subscriptions::json(Value::Object(subscriptions::value(&body.bytes, &["filter"])?))?;
     let keys = dead(&state, filter).await?;
     if dry_run {
         return Ok(HttpResponse::Ok().json(Count { count: keys.len() as u64 }));
     }
-    let (total, mut done, mut failed) = (keys.len() as u64, 0, 0);
+    let total = keys.len() as u64;
+    let state_of = |endpoint| state.system.subscriptions().by_endpoint(endpoint).map(|found| found.state());
+    let is_alive = |(endpoint, _): &(EndpointNo, Seq)| state_of(*endpoint).is_some_and(|state| state != Disabled);
+    let (alive, left): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_alive);
     let matcher = state.system.subscriptions().matcher();
-    let (alive, gone): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(endpoint, _)| matcher.get(*endpoint).is_some());
-    failed += gone.len() as u64;
+    if alive.is_empty() && left.iter().any(|(endpoint, _)| matcher.get(*endpoint).is_some()) {
+        return Err(deliveries::disabled());
+    }
+    let (mut done, failed) = (0, left.len() as u64);
     for step in alive.chunks(STEP) {
         done += state.system.replay(step.to_vec()).await?.len() as u64;
     }
@@ -104,22 +128,35 @@ pub(crate) async fn replay(state: web::Data<State>, request: HttpRequest, payloa
 }
 
 /// The dead letters that `filter` means. Only their keys are held, 12 bytes each.
-async fn dead(state: &State, filter: Filter) -> Result<Vec<(loghorn_domain::EndpointNo, loghorn_domain::Seq)>, Error> {
+async fn dead(state: &State, filter: Filter) -> Result<Vec<(EndpointNo, Seq)>, Error> {
     let wrong = |member: &str, detail: &str| Error::invalid([Problem::new(format!("/filter/{member}"), detail)]);
     let ids = match filter.ids {
         Some(ids) if ids.len() > IDS_MAX => return Err(wrong("ids", "at most 1000 at a time")),
-        Some(ids) => Some(ids.iter().map(|id| id.parse::<DeliveryId>().map_err(|error| wrong("ids", &error.to_string()))).collect::<Result<Vec<_>, _>>()?),
+        Some(ids) => Some(
+            ids.iter()
+                .map(|id| id.parse::<DeliveryId>().map_err(|error| wrong("ids", &error.to_string())))
+                .collect::<Result<Vec<_>, _>>()?,
+        ),
         None => None,
     };
     let endpoint = match filter.subscription {
         Some(text) => {
             let id: SubscriptionId = text.parse().map_err(|_| wrong("subscription", "expected a subscription's id"))?;
-            Some(state.system.subscriptions().get(&id).ok_or_else(|| wrong("subscription", "there is no such subscription"))?.endpoint)
+            Some(
+                state
+                    .system
+                    .subscriptions()
+                    .get(&id)
+                    .ok_or_else(|| wrong("subscription", "there is no such subscription"))?
+                    .endpoint,
+            )
         }
         None => None,
     };
     let class = match filter.class {
-        Some(text) => Some(Class::ALL.into_iter().find(|class| class.name() == text).ok_or_else(|| wrong("class", "no such class"))?),
+        Some(text) => Some(
+            Class::ALL.into_iter().find(|class| class.name() == text).ok_or_else(|| wrong("class", "no such class"))?,
+        ),
         None => None,
     };
     let since = match filter.since {
@@ -129,7 +166,8 @@ async fn dead(state: &State, filter: Filter) -> Result<Vec<(loghorn_domain::Endp
         }),
         None => None,
     };
-    let mut query = DeliveryQuery { status: vec![Status::DeadLetter], limit: STEP, endpoint, class, since, ..Default::default() };
+    let mut query =
+        DeliveryQuery { status: vec![Status::DeadLetter], limit: STEP, endpoint, class, since, ..Default::default() };
     let mut keys = Vec::new();
     if let Some(ids) = ids {
         for id in ids {

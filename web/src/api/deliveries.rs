@@ -1,17 +1,23 @@
 //! Deliveries: one event, one subscription, and every attempt.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, EventId, Seq, SubscriptionId, Timestamp,
+    Class, DeliveryId, EndpointNo, EventId, Seq, Subscription, SubscriptionId, Timestamp,
     delivery::{Attempt, Status},
+    signing::Signer,
+    subscription::State::Disabled,
 };
 use loghorn_storage::{DeliveryQuery, DeliveryRecord};
 use serde::{Deserialize, Serialize};
 
 use super::Page;
-use crate::{State, error::Error, lists::{self, Query}};
+use crate::{
+    State,
+    error::Error,
+    lists::{self, Query},
+};
 
 /// A delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -65,6 +71,9 @@ pub struct ShownAttempt {
     pub started_at: String,
     /// How long it took.
     pub duration_ms: f64,
+    /// The parts of that, where known.
+    #[serde(default)]
+    pub phases: Phases,
     /// The status code, if an answer came.
     pub status_code: Option<u16>,
     /// What it came to.
@@ -77,6 +86,20 @@ pub struct ShownAttempt {
     pub response: ShownResponse,
 }
 
+/// How long each part of an attempt took, in milliseconds; null where it is not known, as on a connection that was
+/// there already.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Phases {
+    /// To resolve the name.
+    pub dns_ms: Option<f64>,
+    /// To connect.
+    pub connect_ms: Option<f64>,
+    /// For the TLS handshake.
+    pub tls_ms: Option<f64>,
+    /// From the request to the first byte of the answer.
+    pub first_byte_ms: Option<f64>,
+}
+
 /// The headers of a webhook; what looks like a credential is masked.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownRequest {
@@ -87,18 +110,26 @@ pub struct ShownRequest {
 /// An answer: its headers and the first 16 KiB of its body.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShownResponse {
-    /// In order.
-    pub headers: Vec<(String, String)>,
+    /// By name; those that came more than once are joined by commas.
+    pub headers: BTreeMap<String, String>,
     /// Read as UTF-8.
     pub body: String,
 }
 
+/// Where it stands now: what is under way is known to its actor only.
+fn status_now(state: &State, record: &DeliveryRecord) -> Status {
+    let waits = matches!(record.status, Status::Queued | Status::Retrying);
+    let is_attempting = || state.system.directory().live(record.endpoint).is_attempting(record.seq);
+    if waits && is_attempting() { Status::Attempting } else { record.status }
+}
+
 fn shown(state: &State, record: &DeliveryRecord) -> Delivery {
+    shown_as(state, record, status_now(state, record))
+}
+
+fn shown_as(state: &State, record: &DeliveryRecord, status: Status) -> Delivery {
     let DeliveryRecord { endpoint, seq, received_at, .. } = *record;
     let subscription = state.system.subscriptions().by_endpoint(endpoint);
-    let waits = matches!(record.status, Status::Queued | Status::Retrying);
-    let is_attempting = waits && state.system.directory().live(endpoint).is_attempting(seq);
-    let status = if is_attempting { Status::Attempting } else { record.status };
     Delivery {
         id: DeliveryId { received_at, endpoint, seq }.to_string(),
         event_id: record.event_id.to_string(),
@@ -117,48 +148,74 @@ fn shown(state: &State, record: &DeliveryRecord) -> Delivery {
     }
 }
 
-/// One page; `only_attempting`: of those under way.
-pub(crate) async fn page(state: &State, query: DeliveryQuery, only_attempting: bool) -> Result<Page<Delivery>, Error> {
-    if only_attempting {
-        return attempting(state, query).await;
-    }
-    let page = state.system.store().reads.deliveries(query).await?;
-    let items = page.items.iter().map(|record| shown(state, record)).collect();
-    Ok(Page { items, next_cursor: page.next.map(lists::delivery_cursor) })
-}
-
-/// What is under way is known in memory, and bounded by the endpoints' windows.
-async fn attempting(state: &State, query: DeliveryQuery) -> Result<Page<Delivery>, Error> {
-    let mut keys: Vec<(Seq, EndpointNo)> = Vec::new();
-    for subscription in state.system.subscriptions().list() {
-        let seqs = state.system.directory().live(subscription.endpoint).attempting_seqs();
-        keys.extend(seqs.into_iter().map(|seq| (seq, subscription.endpoint)));
-    }
-    keys.sort_by(|a, b| b.cmp(a));
-    let mut items = Vec::new();
-    let limit = query.limit;
-    let after = query.after;
-    let narrowed = DeliveryQuery { status: Vec::new(), ..query };
-    for (seq, endpoint) in keys.into_iter().filter(|key| after.is_none_or(|after| *key < after)) {
-        let Some((record, _)) = state.system.store().reads.delivery(endpoint, seq).await? else { continue };
-        if narrowed.admits(&record) {
-            items.push(((seq, endpoint), shown(state, &record)));
+/// One page. What it is narrowed to by status is what it is shown as.
+pub(crate) async fn page(state: &State, query: DeliveryQuery) -> Result<Page<Delivery>, Error> {
+    let (wanted, limit) = (query.status.clone(), query.limit);
+    let admits = |status| wanted.is_empty() || wanted.contains(&status);
+    let mut found = BTreeMap::new();
+    let mut add = |record: &DeliveryRecord| {
+        let status = status_now(state, record);
+        if admits(status) {
+            found.insert(Reverse((record.seq, record.endpoint)), shown_as(state, record, status));
         }
-        if items.len() > limit {
+        found.len()
+    };
+    let stored = wanted.iter().copied().filter(|status| *status != Status::Attempting).collect();
+    let mut stored = DeliveryQuery { status: stored, ..query.clone() };
+    let mut is_end = stored.status.is_empty() && !wanted.is_empty();
+    // The store does not know what is under way, so what it finds may fill less than a page.
+    while !is_end {
+        let page = state.system.store().reads.deliveries(stored.clone()).await?;
+        let n = page.items.iter().map(&mut add).last().unwrap_or(0);
+        stored.after = page.next.or(stored.after);
+        is_end = page.next.is_none();
+        if n > limit {
             break;
         }
     }
-    let is_last = items.len() <= limit;
-    items.truncate(limit);
-    let next_cursor = items.last().filter(|_| !is_last).map(|(key, _)| lists::delivery_cursor(*key));
-    Ok(Page { items: items.into_iter().map(|(_, delivery)| delivery).collect(), next_cursor })
+    if wanted.contains(&Status::Attempting) {
+        let any = DeliveryQuery { status: Vec::new(), ..query };
+        let until = stored.after.filter(|_| !is_end);
+        let is_here = |key: &Key| any.after.is_none_or(|after| *key < after) && until.is_none_or(|until| *key >= until);
+        let mut n = 0;
+        for (seq, endpoint) in attempting(state).into_iter().filter(is_here) {
+            let record = state.system.store().reads.delivery(endpoint, seq).await?.map(|(record, _)| record);
+            if let Some(record) =
+                record.filter(|record| any.admits(record) && status_now(state, record) == Status::Attempting)
+            {
+                add(&record);
+                n += 1;
+            }
+            if n > limit {
+                break;
+            }
+        }
+    }
+    let is_last = found.len() <= limit;
+    let page: Vec<_> = found.into_iter().take(limit).collect();
+    let next = page.last().filter(|_| !is_last).map(|(Reverse(key), _)| lists::delivery_cursor(*key));
+    Ok(Page { items: page.into_iter().map(|(_, delivery)| delivery).collect(), next_cursor: next })
+}
+
+/// A delivery's place in a list; the newest event comes first.
+type Key = (Seq, EndpointNo);
+
+/// What is under way, in the order of a list. It is known in memory, and bounded by the endpoints' windows.
+fn attempting(state: &State) -> Vec<Key> {
+    let under_way = |subscription: Arc<Subscription>| {
+        let seqs = state.system.directory().live(subscription.endpoint).attempting_seqs();
+        seqs.into_iter().map(move |seq| (seq, subscription.endpoint))
+    };
+    let mut keys: Vec<Key> = state.system.subscriptions().list().into_iter().flat_map(under_way).collect();
+    keys.sort_unstable_by(|a, b| b.cmp(a));
+    keys
 }
 
 /// What both lists of deliveries can be narrowed by.
 pub(crate) const KNOWN: [&str; 8] = ["status", "subscription", "event", "code", "class", "since", "limit", "cursor"];
 
-/// Reads what narrows a list, and whether only what is under way is wanted.
-pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<(DeliveryQuery, bool), Error> {
+/// Reads what narrows a list.
+pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<DeliveryQuery, Error> {
     let statuses: Vec<Status> = match query.text("status") {
         None => Vec::new(),
         Some(text) => text.split(',').map(status).collect::<Result<_, _>>()?,
@@ -174,8 +231,7 @@ pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<(DeliveryQu
             Error::malformed(format!("class: {text:?} is not right"), format!("give one of {}", names.join(", ")))
         })?),
     };
-    let only_attempting = statuses == [Status::Attempting];
-    let narrowed = DeliveryQuery {
+    Ok(DeliveryQuery {
         after: lists::delivery_after(query)?,
         limit: query.limit()?,
         status: statuses,
@@ -184,8 +240,7 @@ pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<(DeliveryQu
         status_code: query.parsed("code", "a status code such as 503")?,
         class,
         since: query.time("since", state.system.clock().now())?,
-    };
-    Ok((narrowed, only_attempting))
+    })
 }
 
 fn status(text: &str) -> Result<Status, Error> {
@@ -208,8 +263,8 @@ fn status(text: &str) -> Result<Status, Error> {
 )]
 pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &KNOWN)?;
-    let (narrowed, only_attempting) = narrowed(&state, &query).await?;
-    Ok(HttpResponse::Ok().json(page(&state, narrowed, only_attempting).await?))
+    let narrowed = narrowed(&state, &query).await?;
+    Ok(HttpResponse::Ok().json(page(&state, narrowed).await?))
 }
 
 /// The endpoint and event inside a delivery's id, if there is such a delivery.
@@ -224,32 +279,58 @@ pub(crate) async fn find(state: &State, id: &str) -> Result<(DeliveryRecord, Vec
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let (record, attempts) = find(&state, &id).await?;
     let delivery = shown(&state, &record);
-    let custom = state.system.subscriptions().by_endpoint(record.endpoint).map(|found| found.spec.headers.clone());
-    let custom = custom.unwrap_or_default();
-    let attempt_log = attempts.into_iter().map(|attempt| shown_attempt(attempt, &delivery.id, &custom)).collect();
+    let constant = constant_headers(&state, &record, &delivery.id).await?;
+    let attempt_log = attempts.into_iter().map(|attempt| shown_attempt(attempt, constant.clone())).collect();
     Ok(HttpResponse::Ok().json(DeliveryWithAttempts { delivery, attempt_log }))
 }
 
-fn shown_attempt(attempt: Attempt, id: &str, custom: &BTreeMap<String, String>) -> ShownAttempt {
+/// The headers that are the same in each attempt. They are not kept: they follow from the event and its subscription,
+/// as that is now.
+async fn constant_headers(state: &State, record: &DeliveryRecord, id: &str) -> Result<BTreeMap<String, String>, Error> {
+    let mut headers = BTreeMap::from([("webhook-id".to_owned(), id.to_owned())]);
+    let Some(subscription) = state.system.subscriptions().by_endpoint(record.endpoint) else { return Ok(headers) };
+    headers.insert("content-type".into(), "application/json".into());
+    headers.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
+    headers
+        .extend(subscription.spec.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
+    if let Some(name) = &subscription.spec.signature_header
+        && let Some(event) = state.system.store().log.get(record.seq).await?
+    {
+        let signature = Signer::new(&subscription.secret, None).plain(&event.standard_body());
+        headers.insert(name.to_ascii_lowercase(), signature);
+    }
+    Ok(headers)
+}
+
+fn shown_attempt(attempt: Attempt, mut headers: BTreeMap<String, String>) -> ShownAttempt {
     let started_at = Timestamp::from_millis(attempt.started_at_ms);
-    let mut headers: BTreeMap<String, String> =
-        custom.iter().map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))).collect();
-    headers.insert("webhook-id".into(), id.to_owned());
     headers.insert("webhook-timestamp".into(), started_at.seconds().to_string());
     headers.insert("webhook-signature".into(), attempt.signature);
     ShownAttempt {
         number: attempt.number,
         started_at: started_at.to_string(),
         duration_ms: attempt.duration_us as f64 / 1000.0,
+        phases: Phases::default(),
         status_code: attempt.status_code,
         class: attempt.class.name().into(),
         error: attempt.error,
         request: ShownRequest { headers },
-        response: ShownResponse {
-            headers: attempt.response_headers.into_iter().map(|(name, value)| { let shown = masked(&name, &value); (name, shown) }).collect(),
-            body: attempt.response_body,
-        },
+        response: ShownResponse { headers: joined(attempt.response_headers), body: attempt.response_body },
     }
+}
+
+/// By name; a header that came more than once means the same as its values joined (RFC 9110, 5.3).
+fn joined(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
+    let mut joined = BTreeMap::<String, String>::new();
+    for (name, value) in headers {
+        let value = masked(&name, &value);
+        let known = joined.entry(name.to_ascii_lowercase()).or_default();
+        if !known.is_empty() {
+            known.push_str(", ");
+        }
+        known.push_str(&value);
+    }
+    joined
 }
 
 /// The value, unless the name says that it is a credential.
@@ -263,6 +344,11 @@ pub(crate) fn masked(name: &str, value: &str) -> String {
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", tag = "deliveries", params(("id" = String, Path)), responses((status = 202, body = Delivery), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn resend(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let (record, _) = find(&state, &id).await?;
+    let subscription = state.system.subscriptions().by_endpoint(record.endpoint);
+    let is_disabled = subscription.is_some_and(|found| found.deleted_at.is_none() && found.state() == Disabled);
+    if is_disabled && record.status == Status::DeadLetter {
+        return Err(disabled());
+    }
     let replayed = state.system.replay(vec![(record.endpoint, record.seq)]).await?;
     if replayed.is_empty() {
         let detail = format!("it is {}, not a dead letter", record.status.name().replace('_', " "));
@@ -270,4 +356,10 @@ pub(crate) async fn resend(state: web::Data<State>, id: web::Path<String>) -> Re
     }
     let (record, _) = find(&state, &id).await?;
     Ok(HttpResponse::Accepted().json(shown(&state, &record)))
+}
+
+/// A disabled subscription would leave what is queued again where it is.
+pub(crate) fn disabled() -> Error {
+    let remedy = "enable it first: PATCH /api/v1/subscriptions/{id} with {\"enabled\": true}";
+    Error::conflict("its subscription is disabled", remedy)
 }

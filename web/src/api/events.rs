@@ -1,15 +1,24 @@
 //! Events: in by REST, and read back.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use loghorn_domain::{Draft, Event, EventId, Level, NewEvent, Pattern, Problem, Timestamp, event::Limits};
 use loghorn_storage::{Appended, DeliveryQuery, EventQuery};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use super::{Page, deliveries::{self, Delivery}};
-use crate::{State, body, error::Error, lists::{self, Query}};
+use super::{
+    Page,
+    deliveries::{self, Delivery},
+};
+use crate::{
+    State,
+    body::{self, Reading, Room, value_room},
+    elements::{Broken, Elements},
+    error::Error,
+    lists::{self, Query},
+};
 
 /// Most problems of one request that are reported.
 const PROBLEMS_MAX: usize = 20;
@@ -46,25 +55,36 @@ pub struct AcceptedMany {
 /// Take one event, a JSON array of them, or NDJSON. Answers once they are on disk.
 #[utoipa::path(
     post, path = "/api/v1/events", tag = "events", request_body = serde_json::Value,
-    responses((status = 202, body = Accepted), (status = 422, body = crate::error::Problem), (status = 503, body = crate::error::Problem))
+    responses((status = 202, body = Accepted), (status = 400, body = crate::error::Problem), (status = 413, body = crate::error::Problem), (status = 422, body = crate::error::Problem), (status = 503, body = crate::error::Problem))
 )]
-pub(crate) async fn create(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
+pub(crate) async fn create(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
-    let body = body::read(&request, payload, state.system.ingest(), state.options.body_bytes_max).await?;
-    let is_lines = request.headers().get("content-type").is_some_and(|value| value.as_bytes().windows(6).any(|w| w == b"ndjson"));
     let key = idempotency_key(&request)?;
+    let body::Body { bytes, room } = body::read(&state, &request, payload, Reading::Strict).await?;
+    let is_lines = request.content_type().to_ascii_lowercase().contains("ndjson");
     let (now, limits) = (state.system.clock().now(), state.system.limits());
-    let bytes = body.bytes;
     let is_small = bytes.len() <= INLINE_MAX;
-    let parse = move || parse(&bytes, is_lines, key, now, limits);
-    let parsed = if is_small { parse() } else { web::block(parse).await.map_err(|_| Error::unavailable("overloaded", "no thread is free"))? };
-    let parsed = parsed.inspect_err(|_| state.system.metrics().rejected(1))?;
-    let appended = match parsed.events.is_empty() {
+    let parse = move || {
+        let parsing =
+            Parsing { key, now, limits, room, is_single: false, events: Vec::new(), problems: Vec::new(), wrong: 0 };
+        parsing.read(&bytes, is_lines)
+    };
+    let parsed = if is_small { parse() } else { body::heavy(&state, parse).await? };
+    let Parsing { events, room, is_single, .. } = parsed.inspect_err(|error| {
+        if error.status().is_client_error() {
+            state.system.metrics().rejected(1);
+        }
+    })?;
+    let appended = match events.is_empty() {
         true => Vec::new(),
-        false => state.system.ingest().append(body.room, parsed.events).await?,
+        false => state.system.ingest().append(room.settled()?, events).await?,
     };
     match &appended[..] {
-        [Appended { seq, id, is_duplicate }] if parsed.is_single => Ok(HttpResponse::Accepted().json(Accepted {
+        [Appended { seq, id, is_duplicate }] if is_single => Ok(HttpResponse::Accepted().json(Accepted {
             id: id.to_string(),
             seq: seq.0,
             status: "accepted".into(),
@@ -85,62 +105,103 @@ pub(crate) fn summary(appended: &[Appended]) -> AcceptedMany {
     }
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<EventId>, Error> {
+/// What makes a repeat of the request known as one.
+pub(crate) fn idempotency_key(request: &HttpRequest) -> Result<Option<EventId>, Error> {
     let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
-    let bad = || Error::malformed("Idempotency-Key: expected 1 to 128 visible ASCII characters", "send a shorter or plainer key");
+    let bad = || {
+        Error::malformed("Idempotency-Key: expected 1 to 128 visible ASCII characters", "send a shorter or plainer key")
+    };
     parsed.map(Some).ok_or_else(bad)
 }
 
-struct Parsed {
-    events: Vec<NewEvent>,
-    /// The body was one object.
+/// What a body must look like.
+const FORMS: &str = "send one event object, an array of them, or one object a line (application/x-ndjson)";
+/// An event as sent may be so many times the largest as kept: escapes and blanks are not kept.
+const PART_FACTOR: usize = 8;
+
+/// A body on its way to events, one at a time: small bodies may hold very many.
+struct Parsing {
+    key: Option<EventId>,
+    now: Timestamp,
+    limits: Limits,
+    room: Room,
+    /// The body is one value, no list.
     is_single: bool,
+    events: Vec<NewEvent>,
+    problems: Vec<Problem>,
+    wrong: usize,
 }
 
-fn parse(bytes: &[u8], is_lines: bool, key: Option<EventId>, now: Timestamp, limits: Limits) -> Result<Parsed, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Error::malformed(format!("the body is no UTF-8, at byte {}", error.valid_up_to()), "send UTF-8")
-    })?;
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let bad_json = |error: serde_json::Error| Error::malformed(format!("not well-formed JSON: {error}"), "send one event object, an array of them, or one object a line (application/x-ndjson)");
-    let first_line_is_whole = || text.lines().next().is_some_and(|line| text.len() > line.len() && serde_json::from_str::<&RawValue>(line).is_ok());
-    let parts: Vec<Cow<'_, str>> = match text.as_bytes().first() {
-        None => return Err(Error::malformed("the body is empty", "send an event")),
-        Some(b'[') if !is_lines => {
-            let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(bad_json)?;
-            parts.into_iter().map(|part| Cow::Borrowed(part.get())).collect()
-        }
-        Some(b'{') if is_lines || first_line_is_whole() => text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Cow::Borrowed).collect(),
-        _ => vec![Cow::Borrowed(text)],
-    };
-    let is_single = !is_lines && text.starts_with('{') && parts.len() == 1;
-    let mut events = Vec::with_capacity(parts.len());
-    let (mut problems, mut wrong) = (Vec::new(), 0_usize);
-    for (index, part) in parts.iter().enumerate() {
-        let sealed = Draft::from_json(part.as_bytes()).and_then(|mut draft| {
-            if draft.id.is_none() {
-                draft.id = key_for(key.as_ref(), index, is_single)?;
+impl Parsing {
+    fn read(mut self, bytes: &[u8], is_lines: bool) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            Error::malformed(format!("the body is no UTF-8, at byte {}", error.valid_up_to()), "send UTF-8")
+        })?;
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let first_line = text.lines().next().unwrap_or_default();
+        let is_first_line_whole =
+            || first_line.len() < text.len() && serde_json::from_str::<IgnoredAny>(first_line).is_ok();
+        if text.is_empty() {
+            return Err(Error::malformed("the body is empty", "send an event"));
+        } else if is_lines || (text.starts_with('{') && is_first_line_whole()) {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.enumerate().try_for_each(|(index, line)| self.take(index, line))?;
+        } else if text.starts_with('[') {
+            for (index, element) in Elements::new(text).enumerate() {
+                self.take(index, element.map_err(|Broken| bad_array(text))?)?;
             }
-            draft.seal(now, limits)
-        });
-        match sealed {
-            Ok(event) => events.push(event),
-            Err(problem) if is_single && problem.detail.starts_with("not well-formed JSON") => {
-                return Err(Error::malformed(problem.detail, "send one event object, an array of them, or one object a line (application/x-ndjson)"));
+        } else {
+            self.is_single = true;
+            self.take(0, text)?;
+        }
+        if self.wrong > self.problems.len() {
+            let detail = format!("and {} more; nothing was stored", self.wrong - PROBLEMS_MAX);
+            self.problems.push(Problem::new("", detail));
+        }
+        if self.problems.is_empty() { Ok(self) } else { Err(Error::invalid(self.problems)) }
+    }
+
+    /// Takes event number `index`.
+    fn take(&mut self, index: usize, part: &str) -> Result<(), Error> {
+        self.room.pass(value_room(part.len()))?;
+        match self.sealed(index, part) {
+            Ok(event) => {
+                self.room.add(&event)?;
+                self.events.push(event);
+            }
+            Err(problem) if self.is_single && problem.detail.starts_with("not well-formed JSON") => {
+                return Err(Error::malformed(problem.detail, FORMS));
             }
             Err(Problem { pointer, detail }) => {
-                wrong += 1;
-                if problems.len() < PROBLEMS_MAX {
-                    problems.push(Problem::new(if is_single { pointer } else { format!("/{index}{pointer}") }, detail));
+                self.wrong += 1;
+                if self.problems.len() < PROBLEMS_MAX {
+                    let pointer = if self.is_single { pointer } else { format!("/{index}{pointer}") };
+                    self.problems.push(Problem::new(pointer, detail));
                 }
             }
         }
+        Ok(())
     }
-    if wrong > problems.len() {
-        problems.push(Problem::new("", format!("and {} more; nothing was stored", wrong - PROBLEMS_MAX)));
+
+    fn sealed(&self, index: usize, part: &str) -> Result<NewEvent, Problem> {
+        let bytes_max = self.limits.event_bytes_max;
+        if part.len() > PART_FACTOR * bytes_max {
+            let detail = format!("the event is {} bytes as JSON, the limit is {bytes_max}", part.len());
+            return Err(Problem::new("", detail));
+        }
+        let mut draft = Draft::from_json(part.as_bytes())?;
+        if draft.id.is_none() {
+            draft.id = key_for(self.key.as_ref(), index, self.is_single)?;
+        }
+        draft.seal(self.now, self.limits)
     }
-    if problems.is_empty() { Ok(Parsed { events, is_single }) } else { Err(Error::invalid(problems)) }
+}
+
+/// What is wrong with `text`, which is no well-formed array, and where.
+fn bad_array(text: &str) -> Error {
+    let why = serde_json::from_str::<IgnoredAny>(text).err().map(|error| error.to_string());
+    Error::malformed(format!("not well-formed JSON: {}", why.unwrap_or_default()), FORMS)
 }
 
 /// The id that the request's key gives to its event number `index`.
@@ -187,7 +248,8 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
 }
 
 fn raw(event: &Event) -> Result<Box<RawValue>, Error> {
-    RawValue::from_string(event.json()).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()).into())
+    RawValue::from_string(event.json())
+        .map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()).into())
 }
 
 /// One event.
@@ -204,9 +266,18 @@ async fn find(state: &State, id: &str) -> Result<Arc<Event>, Error> {
 
 /// The deliveries of one event.
 #[utoipa::path(get, path = "/api/v1/events/{id}/deliveries", tag = "events", params(("id" = String, Path)), responses((status = 200, body = Page<Delivery>)))]
-pub(crate) async fn deliveries(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn deliveries(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &["limit", "cursor"])?;
     let event = find(&state, &id).await?;
-    let narrowed = DeliveryQuery { seq: Some(event.seq), limit: query.limit()?, after: lists::delivery_after(&query)?, ..Default::default() };
-    Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed, false).await?))
+    let narrowed = DeliveryQuery {
+        seq: Some(event.seq),
+        limit: query.limit()?,
+        after: lists::delivery_after(&query)?,
+        ..Default::default()
+    };
+    Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed).await?))
 }

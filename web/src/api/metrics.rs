@@ -40,7 +40,7 @@ impl Text {
         let mut total = 0;
         for (at, count) in buckets.iter().enumerate() {
             total += count;
-            let bound = BUCKETS_US.get(at).map_or("+Inf".into(), |us| (*us as f64 / 1e6).to_string());
+            let bound = BUCKETS_US.get(at).map_or_else(|| "+Inf".into(), |us| (*us as f64 / 1e6).to_string());
             self.sample(&format!("{name}_bucket"), &format!("le=\"{bound}\""), total);
         }
         self.sample(&format!("{name}_sum"), "", sum_us as f64 / 1e6);
@@ -48,7 +48,8 @@ impl Text {
     }
 }
 
-/// All series.
+/// All series, in Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
 pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> {
     let (system, metrics) = (&state.system, state.system.metrics());
     let mut text = Text::default();
@@ -57,8 +58,16 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     text.gauge("uptime_seconds", "Time since the start.", system.uptime().as_secs_f64());
     text.counter("events_accepted_total", "Events stored.", metrics.events_accepted.load(Relaxed));
     text.counter("events_duplicate_total", "Events that were stored before.", metrics.events_duplicate.load(Relaxed));
-    text.counter("events_rejected_total", "Requests refused because an event was bad.", metrics.events_rejected.load(Relaxed));
-    text.counter("ingest_overloaded_total", "Requests refused for want of room.", metrics.requests_overloaded.load(Relaxed));
+    text.counter(
+        "events_rejected_total",
+        "Requests refused because an event was bad.",
+        metrics.events_rejected.load(Relaxed),
+    );
+    text.counter(
+        "ingest_overloaded_total",
+        "Requests refused for want of room.",
+        metrics.requests_overloaded.load(Relaxed),
+    );
     text.gauge("ingest_queue_bytes", "Bytes that requests under way hold.", system.ingest().used_bytes());
     text.histogram("append_duration_seconds", "From the hand-over of events to their fsync.", &metrics.append_duration);
     let (last, routed) = (system.store().log.bounds().last.0, system.routed_seq().0);
@@ -78,13 +87,19 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     }
     text.family("attempts_total", "counter", "Attempts by what they came to.");
     for class in Class::ALL {
-        text.sample("attempts_total", &format!("class=\"{}\"", class.name()), metrics.attempts[class as usize].load(Relaxed));
+        text.sample(
+            "attempts_total",
+            &format!("class=\"{}\"", class.name()),
+            metrics.attempts[class as usize].load(Relaxed),
+        );
     }
     text.histogram("attempt_duration_seconds", "How long attempts took.", &metrics.attempt_duration);
     text.gauge("circuits_open", "Endpoints that are left alone.", system.circuits_open());
     text.counter("circuits_opened_total", "Times a circuit opened.", metrics.circuits_opened.load(Relaxed));
     text.family("actor_panics_total", "counter", "Panics that were survived.");
-    for (actor, count) in [("ingest", &metrics.panics_ingest), ("router", &metrics.panics_router), ("delivery", &metrics.panics_delivery)] {
+    for (actor, count) in
+        [("ingest", &metrics.panics_ingest), ("router", &metrics.panics_router), ("delivery", &metrics.panics_delivery)]
+    {
         text.sample("actor_panics_total", &format!("actor=\"{actor}\""), count.load(Relaxed));
     }
     text.gauge("ledger_imbalance", "0: the counters agree with the queues.", ledger::imbalance(&state).await?);

@@ -7,9 +7,10 @@ pub mod health;
 pub mod ledger;
 mod metrics;
 pub mod stats;
+pub mod subscription_body;
 pub mod subscriptions;
 
-use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use actix_web::{HttpRequest, HttpResponse, guard, http::Method, web};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -26,15 +27,39 @@ pub struct Page<T> {
 /// The description of the whole API.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    info(title = "Loghorn", description = "Log events in by HTTP push, signed webhooks out.", license(name = "MIT OR Apache-2.0")),
+    info(
+        title = "Loghorn",
+        description = "Log events in by HTTP push, signed webhooks out.",
+        license(name = "MIT OR Apache-2.0")
+    ),
     paths(
-        events::create, events::list, events::get, events::deliveries,
-        subscriptions::create, subscriptions::list, subscriptions::get, subscriptions::replace, subscriptions::patch,
-        subscriptions::delete, subscriptions::test, subscriptions::pause, subscriptions::resume,
-        deliveries::list, deliveries::get, deliveries::resend,
-        dead_letters::list, dead_letters::replay, dead_letters::replay_one,
-        stats::get, health::get, health::live, health::ready, ledger::get,
+        events::create,
+        events::list,
+        events::get,
+        events::deliveries,
+        subscriptions::create,
+        subscriptions::list,
+        subscriptions::get,
+        subscriptions::replace,
+        subscriptions::patch,
+        subscriptions::delete,
+        subscriptions::test,
+        subscriptions::pause,
+        subscriptions::resume,
+        deliveries::list,
+        deliveries::get,
+        deliveries::resend,
+        dead_letters::list,
+        dead_letters::replay,
+        dead_letters::replay_one,
+        stats::get,
+        health::get,
+        health::live,
+        health::ready,
+        ledger::get,
+        metrics::get,
         crate::shippers::ingest,
+        crate::shippers::ingest_from,
     )
 )]
 pub(crate) struct Document;
@@ -42,13 +67,19 @@ pub(crate) struct Document;
 /// Adds the API's routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     let api = web::scope("/api/v1")
-        .service(resource("/events", "GET, POST").route(web::get().to(events::list)).route(web::post().to(events::create)))
-        .service(resource("/events/{id}/deliveries", "GET").route(web::get().to(events::deliveries)))
-        .service(resource("/events/{id}", "GET").route(web::get().to(events::get)))
-        .service(resource("/subscriptions", "GET, POST").route(web::get().to(subscriptions::list)).route(web::post().to(subscriptions::create)))
         .service(
-            resource("/subscriptions/{id}", "GET, PUT, PATCH, DELETE")
-                .route(web::get().to(subscriptions::get))
+            resource("/events", "GET, HEAD, POST").route(get().to(events::list)).route(web::post().to(events::create)),
+        )
+        .service(resource("/events/{id}/deliveries", "GET, HEAD").route(get().to(events::deliveries)))
+        .service(resource("/events/{id}", "GET, HEAD").route(get().to(events::get)))
+        .service(
+            resource("/subscriptions", "GET, HEAD, POST")
+                .route(get().to(subscriptions::list))
+                .route(web::post().to(subscriptions::create)),
+        )
+        .service(
+            resource("/subscriptions/{id}", "GET, HEAD, PUT, PATCH, DELETE")
+                .route(get().to(subscriptions::get))
                 .route(web::put().to(subscriptions::replace))
                 .route(web::patch().to(subscriptions::patch))
                 .route(web::delete().to(subscriptions::delete)),
@@ -56,26 +87,31 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/subscriptions/{id}/test", "POST").route(web::post().to(subscriptions::test)))
         .service(resource("/subscriptions/{id}/pause", "POST").route(web::post().to(subscriptions::pause)))
         .service(resource("/subscriptions/{id}/resume", "POST").route(web::post().to(subscriptions::resume)))
-        .service(resource("/deliveries", "GET").route(web::get().to(deliveries::list)))
-        .service(resource("/deliveries/{id}", "GET").route(web::get().to(deliveries::get)))
+        .service(resource("/deliveries", "GET, HEAD").route(get().to(deliveries::list)))
+        .service(resource("/deliveries/{id}", "GET, HEAD").route(get().to(deliveries::get)))
         .service(resource("/deliveries/{id}/resend", "POST").route(web::post().to(deliveries::resend)))
-        .service(resource("/dead-letters", "GET").route(web::get().to(dead_letters::list)))
+        .service(resource("/dead-letters", "GET, HEAD").route(get().to(dead_letters::list)))
         .service(resource("/dead-letters/replay", "POST").route(web::post().to(dead_letters::replay)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
-        .service(resource("/stats", "GET").route(web::get().to(stats::get)))
-        .service(resource("/health", "GET").route(web::get().to(health::get)))
-        .service(resource("/health/live", "GET").route(web::get().to(health::live)))
-        .service(resource("/health/ready", "GET").route(web::get().to(health::ready)))
-        .service(resource("/ledger", "GET").route(web::get().to(ledger::get)))
-        .service(resource("/openapi.json", "GET").route(web::get().to(document)))
+        .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
+        .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
+        .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
+        .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
+        .service(resource("/ledger", "GET, HEAD").route(get().to(ledger::get)))
+        .service(resource("/openapi.json", "GET, HEAD").route(get().to(document)))
         .default_service(web::to(no_route));
-    config.service(resource("/metrics", "GET").route(web::get().to(metrics::get)));
-    config.service(resource("/", "GET").route(web::get().to(front)));
+    config.service(resource("/metrics", "GET, HEAD").route(get().to(metrics::get)));
+    config.service(resource("/", "GET, HEAD").route(get().to(front)));
     config.service(api);
     #[cfg(feature = "docs")]
     config.service(utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", crate::openapi()));
     #[cfg(feature = "docs")]
     config.service(web::redirect("/docs", "/docs/"));
+}
+
+/// GET, and HEAD with it: the server leaves the body out.
+pub(crate) fn get() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// A resource that answers other methods with 405 and what it takes.

@@ -1,18 +1,30 @@
 //! Subscriptions: who wants which events, where.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use loghorn_domain::{
-    DeliveryId, Problem, Subscription, SubscriptionId,
+    DeliveryId, EventId, Problem, Subscription, SubscriptionId,
     secret::Secret,
     subscription::{SHOWN_ONLY, Spec},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::Page;
-use crate::{State, body, error::Error, lists::{self, Query}};
+use super::{
+    Page, events,
+    subscription_body::{SubscriptionBody, SubscriptionPatch},
+};
+use crate::{
+    State,
+    body::{self, Reading, value_room},
+    error::Error,
+    lists::{self, Query},
+};
 
 /// A subscription as it is shown: what a person wrote, and what Loghorn adds.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -48,25 +60,83 @@ pub struct Tested {
     pub delivery_id: String,
 }
 
-/// Answers to creations with an `Idempotency-Key`, so that a repeat makes nothing new. In memory, the last 1000.
+/// Creations with an `Idempotency-Key`, so that a repeat makes nothing new: the last 1000. They are kept in memory: a
+/// repeat after a restart of the server makes a second subscription.
 #[derive(Default)]
-pub(crate) struct Made(std::sync::Mutex<VecDeque<(String, SubscriptionId)>>);
+pub(crate) struct Made(Mutex<VecDeque<Making>>);
 
 const MADE_MAX: usize = 1000;
 
+/// One creation, begun or done.
+struct Making {
+    key: EventId,
+    /// What was asked for, hashed.
+    asked: u64,
+    /// What was made; `None` while it is under way.
+    made: Option<SubscriptionId>,
+}
+
 impl Made {
-    fn find(&self, key: &str) -> Option<SubscriptionId> {
-        let made = self.0.lock().ok()?;
-        made.iter().find(|(known, _)| known == key).map(|(_, id)| id.clone())
+    /// Reserves `key`, before anything is waited for, so that of two at the same time only one creates; or finds what
+    /// was made with it.
+    fn begin(
+        state: &State,
+        key: &EventId,
+        body: &Map<String, Value>,
+    ) -> Result<Result<Reserved, Arc<Subscription>>, Error> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        serde_json::to_string(body).unwrap_or_default().hash(&mut hasher);
+        let asked = hasher.finish();
+        let mut all = state.made.lock();
+        if let Some(at) = all.iter().position(|making| making.key == *key) {
+            let Making { asked: before, made, .. } = &all[at];
+            if *before != asked {
+                return Err(Error::conflict(
+                    "this Idempotency-Key was used for another subscription",
+                    "take a key of its own for each creation",
+                ));
+            }
+            let Some(made) = made else {
+                let remedy = "send it again in a moment, with the same key";
+                return Err(Error::conflict("a creation with this Idempotency-Key is under way", remedy));
+            };
+            if let Some(found) = state.system.subscriptions().get(made) {
+                return Ok(Err(found));
+            }
+            // It was deleted since.
+            all.remove(at);
+        }
+        all.push_back(Making { key: key.clone(), asked, made: None });
+        if all.len() > MADE_MAX {
+            all.pop_front();
+        }
+        drop(all);
+        Ok(Ok(Reserved { made: state.made.clone(), key: key.clone() }))
     }
 
-    fn add(&self, key: String, id: SubscriptionId) {
-        if let Ok(mut made) = self.0.lock() {
-            made.push_back((key, id));
-            if made.len() > MADE_MAX {
-                made.pop_front();
-            }
+    /// A panic elsewhere leaves nothing half-changed here.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Making>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A key whose creation is under way; free again when dropped before it is done.
+struct Reserved {
+    made: Arc<Made>,
+    key: EventId,
+}
+
+impl Reserved {
+    fn done(self, id: &SubscriptionId) {
+        if let Some(making) = self.made.lock().iter_mut().find(|making| making.key == self.key) {
+            making.made = Some(id.clone());
         }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.made.lock().retain(|making| making.key != self.key || making.made.is_some());
     }
 }
 
@@ -83,7 +153,9 @@ fn shown(state: &State, subscription: &Subscription) -> Shown {
         }
         _ => Map::new(),
     };
-    let name = |value: Result<Value, _>| value.ok().and_then(|value: Value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let name = |value: Result<Value, _>| {
+        value.ok().and_then(|value: Value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    };
     let circuit = state.system.directory().live(subscription.endpoint).circuit().0;
     Shown {
         id: subscription.id.to_string(),
@@ -102,38 +174,68 @@ fn etag(subscription: &Subscription) -> (header::HeaderName, String) {
     (header::ETAG, format!("\"v{}\"", subscription.version))
 }
 
-/// The version that `If-Match` names; `None` where any will do.
-fn if_match(request: &HttpRequest) -> Result<Option<u32>, Error> {
-    let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
+/// Holds `If-Match` against the version that is `current`; the version to insist on, `None` where any will do.
+///
+/// Proxies that compress make an ETag weak, so a weak one is as good here.
+fn if_match(request: &HttpRequest, current: u32) -> Result<Option<u32>, Error> {
+    let mut values = request.headers().get_all(header::IF_MATCH).peekable();
+    if values.peek().is_none() {
         return Ok(None);
     }
-    let version = text.strip_prefix("\"v").and_then(|rest| rest.strip_suffix('"')).and_then(|number| number.parse().ok());
-    version.map(Some).ok_or_else(|| Error::malformed(format!("If-Match: {text:?} is no ETag of a subscription"), "send the ETag of its last answer, quotes included"))
+    let ours = format!("\"v{current}\"");
+    for tag in values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim) {
+        if tag == "*" {
+            return Ok(None);
+        }
+        if tag.strip_prefix("W/").unwrap_or(tag) == ours {
+            return Ok(Some(current));
+        }
+    }
+    Err(Error::stale(current))
 }
 
-/// Reads a JSON body with a pointer to what is wrong.
-pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let value: Value = value(bytes)?;
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-        Error::invalid([Problem::new(pointer, error.inner().to_string())])
-    })
+/// Reads a JSON value with a pointer to what is wrong.
+pub(crate) fn json<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| Error::invalid([Problem::new(pointer(error.path()), error.inner().to_string())]))
 }
 
-fn value(bytes: &[u8]) -> Result<Value, Error> {
-    let bad = |error: serde_json::Error| Error::malformed(format!("not well-formed JSON: {error}"), "send one JSON object in UTF-8");
-    serde_json::from_slice(bytes).map_err(bad)
-}
-
-async fn object(state: &State, request: &HttpRequest, payload: web::Payload) -> Result<Map<String, Value>, Error> {
-    Query::read(request, &[])?;
-    let body = body::read(request, payload, state.system.ingest(), state.options.body_bytes_max).await?;
-    let Value::Object(mut object) = value(&body.bytes)? else {
-        return Err(Error::invalid([Problem::new("", "expected a JSON object")]));
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let part = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
     };
+    path.iter().map(part).collect()
+}
+
+/// A JSON object, in which `nested` are objects too. serde also reads a struct from a list: `[]` would be one with all
+/// its defaults, and an empty filter means everything.
+pub(crate) fn value(bytes: &[u8], nested: &[&str]) -> Result<Map<String, Value>, Error> {
+    let bad = |error: serde_json::Error| {
+        Error::malformed(format!("not well-formed JSON: {error}"), "send one JSON object in UTF-8")
+    };
+    let expected = |pointer: String| Error::invalid([Problem::new(pointer, "expected a JSON object")]);
+    let Value::Object(object) = serde_json::from_slice(bytes).map_err(bad)? else {
+        return Err(expected(String::new()));
+    };
+    match nested.iter().find(|member| object.get(**member).is_some_and(Value::is_array)) {
+        Some(member) => Err(expected(format!("/{member}"))),
+        None => Ok(object),
+    }
+}
+
+async fn object(
+    state: &web::Data<State>,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Map<String, Value>, Error> {
+    Query::read(request, &[])?;
+    let mut body = body::read(state, request, payload, Reading::Strict).await?;
+    body.room.pass(value_room(body.bytes.len()))?;
+    let mut object = value(&body.bytes, &["filters", "retry"])?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);
@@ -151,28 +253,47 @@ fn find(state: &State, id: &str) -> Result<Arc<Subscription>, Error> {
 }
 
 /// Make a subscription. The answer holds its secret, which is shown only here.
-#[utoipa::path(post, path = "/api/v1/subscriptions", tag = "subscriptions", request_body = serde_json::Value, responses((status = 201, body = Shown), (status = 422, body = crate::error::Problem)))]
-pub(crate) async fn create(state: web::Data<State>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {
+#[utoipa::path(post, path = "/api/v1/subscriptions", tag = "subscriptions", request_body = SubscriptionBody, responses((status = 201, body = Shown), (status = 422, body = crate::error::Problem)))]
+pub(crate) async fn create(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    let key = events::idempotency_key(&request)?;
     let mut object = object(&state, &request, payload).await?;
+    let begun = key.map(|key| Made::begin(&state, &key, &object)).transpose()?;
+    let reserved = match begun {
+        Some(Err(made)) => return Ok(created(&state, &made)),
+        Some(Ok(reserved)) => Some(reserved),
+        None => None,
+    };
     let wrong = |detail: String| Error::invalid([Problem::new("/secret", detail)]);
     let secret = match object.remove("secret") {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(Secret::own(text).map_err(|error| wrong(error.to_string()))?),
         Some(_) => return Err(wrong("expected a string".into())),
     };
-    let spec = spec(object)?;
-    let key = request.headers().get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let known = key.as_deref().and_then(|key| state.made.find(key)).and_then(|id| state.system.subscriptions().get(&id));
-    let made = match known {
-        Some(known) => known,
-        None => state.system.subscriptions().create(spec, secret).await?,
-    };
-    if let Some(key) = key {
-        state.made.add(key, made.id.clone());
-    }
-    let shown = Shown { secret: Some(made.secret.reveal().to_owned()), ..shown(&state, &made) };
+    let (spec, subscriptions) = (spec(object)?, state.system.subscriptions().clone());
+    // A task of its own: the key must be noted also where the client goes away meanwhile.
+    let creating = actix_web::rt::spawn(async move {
+        let made = subscriptions.create(spec, secret).await?;
+        if let Some(reserved) = reserved {
+            reserved.done(&made.id);
+        }
+        Ok::<_, Error>(made)
+    });
+    let made = creating.await.map_err(|_| Error::unavailable("interrupted", "the creation was interrupted"))??;
+    Ok(created(&state, &made))
+}
+
+fn created(state: &State, made: &Subscription) -> HttpResponse {
+    let shown = Shown { secret: Some(made.secret.reveal().to_owned()), ..shown(state, made) };
     let location = format!("/api/v1/subscriptions/{}", made.id);
-    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).insert_header(etag(&made)).insert_header((header::CACHE_CONTROL, "no-store")).json(shown))
+    HttpResponse::Created()
+        .insert_header((header::LOCATION, location))
+        .insert_header(etag(made))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(shown)
 }
 
 /// Subscriptions, oldest first.
@@ -181,14 +302,17 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
     let query = Query::read(&request, &["limit", "cursor"])?;
     let limit = query.limit()?;
     let after = query.cursor("s")?.map(|[millis, endpoint]| (millis, endpoint));
-    let place = |subscription: &Subscription| (u64::try_from(subscription.created_at.millis()).unwrap_or(0), u64::from(subscription.endpoint.0));
+    let place = |subscription: &Subscription| {
+        (u64::try_from(subscription.created_at.millis()).unwrap_or(0), u64::from(subscription.endpoint.0))
+    };
     let mut all = state.system.subscriptions().list();
     all.sort_by_key(|subscription| place(subscription));
     let mut rest = all.iter().filter(|subscription| after.is_none_or(|after| place(subscription) > after)).peekable();
     let page: Vec<_> = rest.by_ref().take(limit).collect();
     let last = page.last().filter(|_| rest.peek().is_some()).map(|subscription| place(subscription));
     let items: Vec<Shown> = page.iter().map(|subscription| shown(&state, subscription)).collect();
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor: last.map(|(millis, endpoint)| lists::cursor("s", &[millis, endpoint])) }))
+    Ok(HttpResponse::Ok()
+        .json(Page { items, next_cursor: last.map(|(millis, endpoint)| lists::cursor("s", &[millis, endpoint])) }))
 }
 
 /// One subscription.
@@ -203,10 +327,15 @@ fn answer(state: &State, subscription: &Subscription) -> HttpResponse {
 }
 
 /// Replace what was written. `If-Match` guards against lost updates.
-#[utoipa::path(put, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = serde_json::Value, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
-pub(crate) async fn replace(state: web::Data<State>, request: HttpRequest, id: web::Path<String>, payload: web::Payload) -> Result<HttpResponse, Error> {
+#[utoipa::path(put, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = SubscriptionBody, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
+pub(crate) async fn replace(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
     let found = find(&state, &id)?;
-    let version = if_match(&request)?;
+    let version = if_match(&request, found.version)?;
     let mut object = object(&state, &request, payload).await?;
     keep_masked(&mut object, &found);
     let changed = state.system.subscriptions().update(&found.id, version, spec(object)?).await?;
@@ -214,16 +343,26 @@ pub(crate) async fn replace(state: web::Data<State>, request: HttpRequest, id: w
 }
 
 /// Change some members: a JSON merge patch (RFC 7396).
-#[utoipa::path(patch, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = serde_json::Value, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
-pub(crate) async fn patch(state: web::Data<State>, request: HttpRequest, id: web::Path<String>, payload: web::Payload) -> Result<HttpResponse, Error> {
+#[utoipa::path(patch, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = SubscriptionPatch, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
+pub(crate) async fn patch(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
     let found = find(&state, &id)?;
     // Between reading and writing nobody else may change it, whether the caller minds or not.
-    let version = Some(if_match(&request)?.unwrap_or(found.version));
+    let version = Some(if_match(&request, found.version)?.unwrap_or(found.version));
     let mut patch = object(&state, &request, payload).await?;
     keep_masked(&mut patch, &found);
-    let mut merged = serde_json::to_value(&found.spec).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()))?;
+    let mut merged =
+        serde_json::to_value(&found.spec).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()))?;
     merge(&mut merged, Value::Object(patch));
-    let changed = state.system.subscriptions().update(&found.id, version, Spec::from_json(merged).map_err(Error::invalid)?).await?;
+    let changed = state
+        .system
+        .subscriptions()
+        .update(&found.id, version, Spec::from_json(merged).map_err(Error::invalid)?)
+        .await?;
     Ok(answer(&state, &changed))
 }
 
@@ -260,9 +399,13 @@ fn merge(target: &mut Value, patch: Value) {
 
 /// Delete it: nothing more is sent, and what waits is cancelled.
 #[utoipa::path(delete, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), responses((status = 204), (status = 404, body = crate::error::Problem)))]
-pub(crate) async fn delete(state: web::Data<State>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn delete(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
     let found = find(&state, &id)?;
-    state.system.subscriptions().delete(&found.id, if_match(&request)?).await?;
+    state.system.subscriptions().delete(&found.id, if_match(&request, found.version)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -278,14 +421,27 @@ pub(crate) async fn test(state: web::Data<State>, id: web::Path<String>) -> Resu
 
 /// Let deliveries queue up.
 #[utoipa::path(post, path = "/api/v1/subscriptions/{id}/pause", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
-pub(crate) async fn pause(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
-    let id = find(&state, &id)?.id.clone();
-    Ok(answer(&state, &*state.system.subscriptions().set_paused(&id, true).await?))
+pub(crate) async fn pause(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    set_paused(&state, &request, &id, true).await
 }
 
 /// Deliver again, what waits first.
 #[utoipa::path(post, path = "/api/v1/subscriptions/{id}/resume", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
-pub(crate) async fn resume(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
-    let id = find(&state, &id)?.id.clone();
-    Ok(answer(&state, &*state.system.subscriptions().set_paused(&id, false).await?))
+pub(crate) async fn resume(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    set_paused(&state, &request, &id, false).await
+}
+
+async fn set_paused(state: &State, request: &HttpRequest, id: &str, is_paused: bool) -> Result<HttpResponse, Error> {
+    let found = find(state, id)?;
+    if_match(request, found.version)?;
+    let changed = state.system.subscriptions().set_paused(&found.id, is_paused).await?;
+    Ok(answer(state, &changed))
 }

@@ -1,107 +1,231 @@
 //! The generic route: whatever it is, by its first byte. The Content-Type is never trusted: syslog-ng, `curl -d` and
 //! others say `application/x-www-form-urlencoded` and send JSON.
+//!
+//! Records are found one at a time and handed on at once: a small body may hold very many.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use loghorn_domain::Draft;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
-use super::record::{self, Context};
+use super::record::{self, Context, Notes};
+use crate::{body::value_room, elements::Elements};
 
-/// The events in `bytes`. Nothing is refused: a bad line becomes an event of its own.
-pub fn decode(bytes: &[u8], is_form: bool, context: &Context) -> Vec<Draft> {
+/// A record of more than so many times the largest event is not taken apart any more: it is cut to a piece anyway.
+const RECORD_FACTOR: usize = 8;
+/// How often, on average, a byte may be looked at in vain before the rest is taken as text.
+const PATIENCE: usize = 16;
+
+/// Where records go. An error ends the reading.
+pub trait Sink {
+    /// Why no more is taken.
+    type Error;
+
+    /// Asked before a record is made that takes about so many bytes for a moment.
+    fn pass(&mut self, bytes: usize) -> Result<(), Self::Error>;
+
+    /// Takes the event that a record means.
+    fn add(&mut self, draft: Draft) -> Result<(), Self::Error>;
+}
+
+/// Hands every event in `bytes` to `sink`. Nothing is refused: a bad line becomes an event of its own.
+pub fn decode<S: Sink>(bytes: &[u8], is_form: bool, context: &Context, sink: &mut S) -> Result<(), S::Error> {
     let text = String::from_utf8_lossy(bytes);
-    let is_lossy = matches!(text, Cow::Owned(_));
+    let mut notes = Notes::new();
+    if let Cow::Owned(copy) = &text {
+        sink.pass(copy.capacity())?;
+        notes.insert("encoding".into(), "lossy".into());
+    }
     let text = text.trim_start_matches('\u{feff}');
     let trimmed = text.trim_start();
-    let mut drafts = match trimmed.as_bytes().first() {
-        None => Vec::new(),
-        Some(b'[') => array(trimmed, context),
-        Some(b'{') => stream(trimmed, context),
+    let mut reader = Reader { context, notes, sink, patience: PATIENCE * text.len() };
+    match trimmed.as_bytes().first() {
+        None => Ok(()),
+        Some(b'[' | b'{') => reader.stream(trimmed),
         Some(_) => match form(trimmed).filter(|_| is_form) {
-            Some(record) => vec![record::draft(Value::Object(record), context)],
-            None => lines(text, context),
+            Some(record) => reader.record(Value::Object(record)),
+            None => text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| reader.line(line, None)),
         },
-    };
-    if is_lossy {
-        drafts.iter_mut().for_each(|draft| note(draft, "encoding", "lossy".into()));
-    }
-    drafts
-}
-
-fn array(text: &str, context: &Context) -> Vec<Draft> {
-    match serde_json::from_str::<Vec<Value>>(text) {
-        Ok(records) => records.into_iter().filter(|record| !is_empty(record)).map(|record| record::draft(record, context)).collect(),
-        // Lines that begin with a bracket, such as `[error] …`; also arrays that broke off.
-        Err(_) => stream(text, context),
     }
 }
 
-fn is_empty(record: &Value) -> bool {
-    record.is_null() || record.as_object().is_some_and(Map::is_empty)
+struct Reader<'a, S> {
+    context: &'a Context,
+    /// What is to be said of every event of this body.
+    notes: Notes,
+    sink: &'a mut S,
+    /// Bytes that may still be looked at in vain.
+    patience: usize,
 }
 
-/// JSON values one after another, with or without anything between them. What is no JSON is taken up to the end of
-/// its line as text.
-fn stream(text: &str, context: &Context) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start();
-        if rest.is_empty() {
-            return drafts;
-        }
-        let starts_value = rest.starts_with(['{', '[']);
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-        let first = starts_value.then(|| values.next()).flatten();
-        match first {
-            Some(Ok(Value::Array(records))) if records.iter().all(Value::is_object) => {
-                drafts.extend(records.into_iter().filter(|record| !is_empty(record)).map(|record| record::draft(record, context)));
-                rest = &rest[values.byte_offset()..];
+impl<S: Sink> Reader<'_, S> {
+    /// JSON values one after another, with or without anything between them. What is no JSON is taken up to the end
+    /// of its line as text.
+    fn stream(&mut self, mut rest: &str) -> Result<(), S::Error> {
+        // What is left of the line; looked for once for each line, of which one may hold very many values.
+        let mut line = "";
+        loop {
+            let skipped = rest.len() - rest.trim_start().len();
+            rest = &rest[skipped..];
+            if rest.is_empty() {
+                return Ok(());
             }
-            Some(Ok(record @ Value::Object(_))) => {
-                if !is_empty(&record) {
-                    drafts.push(record::draft(record, context));
-                }
-                rest = &rest[values.byte_offset()..];
-            }
-            other => {
-                let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-                let mut draft = record::from_text(line.trim_end_matches('\r'), context);
-                if line.starts_with('{')
-                    && let Some(Err(error)) = other
-                {
-                    note(&mut draft, "parse_error", error.to_string().into());
-                }
-                drafts.push(draft);
-                rest = after;
-            }
+            let is_line_new = skipped >= line.len();
+            line = if is_line_new { rest.split('\n').next().unwrap_or(rest) } else { &line[skipped..] };
+            let taken = match self.value_in_line(line, is_line_new)? {
+                Some(()) => line.len(),
+                None => self.value_at(rest, line)?,
+            };
+            rest = &rest[taken..];
+            line = line.get(taken..).unwrap_or_default();
         }
     }
+
+    /// The usual case, which is read but once: an object in a line of its own.
+    fn value_in_line(&mut self, line: &str, is_line_new: bool) -> Result<Option<()>, S::Error> {
+        let line = line.trim_end();
+        if !is_line_new || !line.starts_with('{') || !line.ends_with('}') {
+            return Ok(None);
+        }
+        let record = self.parsed(line)?;
+        record.map(|record| self.record(record)).transpose()
+    }
+
+    /// Takes the value at the beginning of `rest`, or its line; how many bytes that was.
+    fn value_at(&mut self, rest: &str, line: &str) -> Result<usize, S::Error> {
+        match self.end_of_value(rest) {
+            Ok(end) if rest.starts_with('[') => {
+                Elements::new(&rest[..end]).flatten().try_for_each(|element| self.value(element))?;
+                Ok(end)
+            }
+            Ok(end) => self.value(&rest[..end]).map(|()| end),
+            Err(why) => self.line(line.trim_end(), why).map(|()| line.len()),
+        }
+    }
+
+    /// Where the object or array at the beginning of `rest` ends; else why it is none, if it was to be one.
+    fn end_of_value(&mut self, rest: &str) -> Result<usize, Option<String>> {
+        if !rest.starts_with(['{', '[']) || self.patience == 0 {
+            return Err(None);
+        }
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Skipped>();
+        match values.next() {
+            Some(Ok(Skipped)) => {
+                let end = values.byte_offset();
+                let is_object = |text: &str| text.trim_start().starts_with('{');
+                let after = rest[end..].trim_start_matches([' ', '\t', '\r']);
+                let is_line_over = after.is_empty() || after.starts_with('\n');
+                // `[1234] text` is a line of text that begins like an array.
+                if is_object(rest) || is_object(&rest[1..]) || is_line_over { Ok(end) } else { Err(None) }
+            }
+            Some(Err(error)) => {
+                let seen: usize = rest.split_inclusive('\n').take(error.line()).map(str::len).sum();
+                self.patience = self.patience.saturating_sub(seen);
+                Err(rest.starts_with('{').then(|| error.to_string()))
+            }
+            None => Err(None),
+        }
+    }
+
+    /// The event of one well-formed JSON text.
+    fn value(&mut self, text: &str) -> Result<(), S::Error> {
+        match self.parsed(text)? {
+            Some(record) => self.record(record),
+            None => self.line(text, None),
+        }
+    }
+
+    /// `None` where it is no JSON, or more than is worth taking apart.
+    fn parsed(&mut self, text: &str) -> Result<Option<Value>, S::Error> {
+        if text.len() > RECORD_FACTOR * self.context.limits.event_bytes_max {
+            return Ok(None);
+        }
+        self.sink.pass(value_room(text.len()))?;
+        Ok(serde_json::from_str(text).ok())
+    }
+
+    fn record(&mut self, record: Value) -> Result<(), S::Error> {
+        if record.is_null() || record.as_object().is_some_and(Map::is_empty) {
+            return Ok(());
+        }
+        self.sink.add(record::draft(record, self.context, self.notes.clone()))
+    }
+
+    fn line(&mut self, line: &str, parse_error: Option<String>) -> Result<(), S::Error> {
+        self.sink.pass(line.len())?;
+        let mut notes = self.notes.clone();
+        notes.extend(parse_error.map(|error| ("parse_error".to_owned(), error.into())));
+        self.sink.add(record::from_text(line, self.context, notes))
+    }
 }
 
-fn lines(text: &str, context: &Context) -> Vec<Draft> {
-    text.lines().filter(|line| !line.trim().is_empty()).map(|line| record::from_text(line, context)).collect()
+/// Any JSON value, read and let go. Unlike `IgnoredAny` it nests no deeper than serde_json allows: lines that only
+/// open something would be gone through to the end again and again otherwise.
+struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skipped {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// `a=b&c=d` in one line, every name a plain word.
 fn form(text: &str) -> Option<Map<String, Value>> {
     let text = text.trim_end();
-    let is_pair = |pair: &str| {
-        pair.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.@".contains(&b)))
-    };
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b"_-.@".contains(&b);
+    let is_pair =
+        |pair: &str| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(is_word));
     if text.contains(['\n', ' ']) || !text.split('&').all(is_pair) {
         return None;
     }
-    Some(url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
-}
-
-fn note(draft: &mut Draft, name: &str, value: Value) {
-    let mut metadata: Map<String, Value> = serde_json::from_str(draft.metadata.get()).unwrap_or_default();
-    metadata.insert(name.to_owned(), value);
-    if let Ok(raw) = serde_json::value::to_raw_value(&metadata) {
-        draft.metadata = raw;
-    }
+    let pairs = url::form_urlencoded::parse(text.as_bytes());
+    Some(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
 }
 
 #[cfg(test)]
@@ -111,12 +235,42 @@ mod tests {
 
     use super::*;
 
+    impl Sink for Vec<Draft> {
+        type Error = std::convert::Infallible;
+
+        fn pass(&mut self, _: usize) -> Result<(), Self::Error> {
+            Ok(())
+        }
+
+        fn add(&mut self, draft: Draft) -> Result<(), Self::Error> {
+            self.push(draft);
+            Ok(())
+        }
+    }
+
     fn context() -> Context {
-        Context { source: Some("path".into()), tag: None, received_at: Timestamp::from_millis(1_700_000_000_000) }
+        Context {
+            source: Some("path".into()),
+            tag: None,
+            host: None,
+            level: None,
+            received_at: Timestamp::from_millis(1_700_000_000_000),
+            limits: Limits::default(),
+        }
+    }
+
+    fn decoded(body: &[u8], is_form: bool, context: &Context) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        let Ok(()) = decode(body, is_form, context, &mut drafts);
+        drafts
     }
 
     fn read(body: &str) -> Vec<Draft> {
-        decode(body.as_bytes(), false, &context())
+        decoded(body.as_bytes(), false, &context())
+    }
+
+    fn metadata(draft: &Draft) -> Value {
+        serde_json::from_str(draft.metadata.get()).unwrap()
     }
 
     #[test]
@@ -140,7 +294,9 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_the_names_that_shippers_use() {
-        let draft = &read(r#"{"@timestamp":"2026-11-23 18:07:49,232","log.level":"warn","service":{"name":"pay"},"msg":"slow","k":{"a":1},"metadata":{"b":2}}"#)[0];
+        let draft = &read(
+            r#"{"@timestamp":"2026-11-23 18:07:49,232","log.level":"warn","service":{"name":"pay"},"msg":"slow","k":{"a":1},"metadata":{"b":2}}"#,
+        )[0];
         assert_eq!((draft.level, draft.source.as_str(), draft.message.as_str()), (Level::Warning, "pay", "slow"));
         assert_eq!(draft.timestamp.unwrap().to_string(), "2026-11-23T18:07:49.232Z");
         let metadata: Value = serde_json::from_str(draft.metadata.get()).unwrap();
@@ -149,7 +305,9 @@ mod tests {
         assert_eq!((pino.level, pino.source.as_str()), (Level::Error, "api"));
         assert_eq!(pino.timestamp.unwrap().millis(), 1_700_000_000_123);
         let odd = &read(r#"{"level":"loud","time":"soon","message":"x"}"#)[0];
-        assert!(odd.metadata.get().contains(r#""level_raw":"loud""#) && odd.metadata.get().contains(r#""time_raw":"soon""#));
+        assert!(
+            odd.metadata.get().contains(r#""level_raw":"loud""#) && odd.metadata.get().contains(r#""time_raw":"soon""#)
+        );
     }
 
     #[test]
@@ -158,8 +316,80 @@ mod tests {
         assert_eq!(drafts.len(), 3);
         assert!(drafts[1].metadata.get().contains("parse_error"));
         assert_eq!(drafts[2].message, "c");
-        let lossy = decode(b"caf\xe9", false, &context());
+        let lossy = decoded(b"caf\xe9", false, &context());
         assert!(lossy[0].metadata.get().contains("lossy"));
+    }
+
+    #[test]
+    fn arrays_are_told_from_lines_that_begin_like_one() {
+        let messages = |body: &str| read(body).into_iter().map(|draft| draft.message).collect::<Vec<_>>();
+        assert_eq!(messages("[1,2]\n[3]"), ["1", "2", "3"]);
+        assert_eq!(messages(r#"[{"msg":"a"}][{"msg":"b"}] {"msg":"c"}"#), ["a", "b", "c"]);
+        for line in ["[1234] [error] no card", "[12:01:33] late", "[WARN] slow", "[\"a\"] b", "[1,2", "[]]"] {
+            assert_eq!(messages(line), [line]);
+        }
+        assert_eq!(messages("{\n \"msg\":\n \"a\"\n}\nb"), ["a", "b"]);
+    }
+
+    #[test]
+    fn levels_have_their_order_and_a_status_is_one_only_where_it_says_so() {
+        for (record, level) in [
+            (r#"{"severity":"error","level":"info"}"#, Level::Info),
+            (r#"{"status":"info","PRIORITY":"err"}"#, Level::Error),
+            (r#"{"levelno":40,"levelname":"WARNING"}"#, Level::Warning),
+            (r#"{"levelno":40,"PRIORITY":"info"}"#, Level::Error),
+            (r#"{"status":"error","lvl":"info"}"#, Level::Error),
+            (r#"{"status":3}"#, Level::Info),
+        ] {
+            assert_eq!(read(record)[0].level, level, "{record}");
+        }
+        assert_eq!(metadata(&read(r#"{"status":200,"msg":"x"}"#)[0]), serde_json::json!({"status": 200}));
+    }
+
+    #[test]
+    fn nothing_is_lost_of_a_host_or_of_a_record_without_message() {
+        let draft = &read(r#"{"host":{"name":"w","ip":1},"level":"warn","n":[1]}"#)[0];
+        assert_eq!(draft.message, r#"{"host":{"ip":1,"name":"w"},"level":"warn","n":[1]}"#);
+        assert_eq!(metadata(draft), serde_json::json!({"host": "w", "host.ip": 1, "n": [1]}));
+        assert_eq!(metadata(&read(r#"{"msg":"x","host":{"name":"w"}}"#)[0]), serde_json::json!({"host": "w"}));
+        assert_eq!(metadata(&read(r#"{"msg":"x","host.name":"w"}"#)[0]), serde_json::json!({"host": "w"}));
+    }
+
+    #[test]
+    fn the_source_is_the_records_then_the_requests_then_unknown() {
+        let source = |body: &str, context: &Context| decoded(body.as_bytes(), false, context)[0].source.clone();
+        let tagged = r#"{"tag":"app.log","msg":"x"}"#;
+        assert_eq!(source(tagged, &context()), "path");
+        assert_eq!(metadata(&read(tagged)[0]), serde_json::json!({"tag": "app.log"}));
+        assert_eq!(source(r#"{"app":"shop","msg":"x"}"#, &context()), "shop");
+        let nameless = Context { source: None, ..context() };
+        assert_eq!((source("x", &nameless), source("{\"a\":1}", &nameless)), ("unknown".into(), "unknown".into()));
+        assert_eq!(source("x", &Context { tag: Some("t".into()), ..nameless }), "t");
+    }
+
+    #[test]
+    fn what_headers_say_comes_after_what_records_say() {
+        let context = Context { host: Some("web1".into()), level: Some(Level::Error), ..context() };
+        let line = &decoded(b"no card", false, &context)[0];
+        assert_eq!((line.level, metadata(line)), (Level::Error, serde_json::json!({"host": "web1"})));
+        let record = &decoded(br#"{"level":"debug","host":"own","msg":"x"}"#, false, &context)[0];
+        assert_eq!((record.level, metadata(record)), (Level::Debug, serde_json::json!({"host": "own"})));
+    }
+
+    #[test]
+    fn hopeless_json_is_given_up_in_time() {
+        let body = r#"{"a":["#.to_owned() + "\n";
+        let body = body.repeat(50_000) + &"1,".repeat(200_000);
+        assert_eq!(read(&body).len(), 50_001);
+        assert_eq!(read(&r#"{"a":1}"#.repeat(100_000)).len(), 100_000);
+    }
+
+    #[test]
+    fn records_far_too_large_are_not_taken_apart() {
+        let limits = Limits { event_bytes_max: 1000, ..Limits::default() };
+        let body = format!(r#"[{{"level":"error","a":"{}"}},{{"msg":"b"}}]"#, "x".repeat(9000));
+        let drafts = decoded(body.as_bytes(), false, &Context { limits, ..context() });
+        assert_eq!((drafts.len(), drafts[0].message.len() > 9000, drafts[1].message.as_str()), (2, true, "b"));
     }
 
     #[test]
@@ -177,9 +407,12 @@ mod tests {
 
     #[test]
     fn a_form_is_one_event_and_json_that_is_called_a_form_is_json() {
-        let form = decode(b"name=app&levelname=ERROR&msg=no+card", true, &context());
-        assert_eq!((form[0].level, form[0].source.as_str(), form[0].message.as_str()), (Level::Error, "app", "no card"));
-        assert_eq!(decode(br#"{"message":"a"}"#, true, &context())[0].message, "a");
+        let form = decoded(b"name=app&levelname=ERROR&msg=no+card", true, &context());
+        assert_eq!(
+            (form[0].level, form[0].source.as_str(), form[0].message.as_str()),
+            (Level::Error, "app", "no card")
+        );
+        assert_eq!(decoded(br#"{"message":"a"}"#, true, &context())[0].message, "a");
     }
 
     #[test]
@@ -193,7 +426,7 @@ mod tests {
         #[test]
         fn any_bytes_give_events_that_can_be_kept(bytes in proptest::collection::vec(any::<u8>(), 0..300), json in r#"[\[{"a-z:,}\] \n0-9]{0,80}"#) {
             for body in [&bytes[..], json.as_bytes()] {
-                for draft in decode(body, false, &context()) {
+                for draft in decoded(body, false, &context()) {
                     let sealed = draft.seal(context().received_at, Limits::default());
                     prop_assert!(sealed.is_ok());
                 }
