@@ -24,6 +24,8 @@ use crate::{
 const EXIT_CONFIG: u8 = 78;
 /// Connections that one HTTP thread serves at a time.
 const CONNECTIONS_MAX: usize = 10_000;
+/// Threads beside each HTTP thread that read large bodies: what they need for a moment is not spread wider than helps.
+const DECODERS: usize = 2;
 /// How long the store may take to close after everything else has ended.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
@@ -106,6 +108,7 @@ impl App {
         let server = HttpServer::new(new)
             .workers(config.workers)
             .max_connections(CONNECTIONS_MAX)
+            .worker_max_blocking_threads(DECODERS)
             .client_request_timeout(HEAD_TIMEOUT)
             .shutdown_timeout(config.drain.as_secs())
             .disable_signals()

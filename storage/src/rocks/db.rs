@@ -26,8 +26,8 @@ const BLOCK_CACHE_BYTES: usize = 32 * MIB;
 /// Few: a shard must hold the largest filter of a file (1–2 MiB) several times, or it is read again at every look-up.
 const CACHE_SHARD_BITS: i32 = 2;
 /// All of them together: what an overloaded server holds beside its ingest queue.
-const WRITE_BUFFERS_BYTES_MAX: usize = 64 * MIB;
-const EVENTS_BUFFER_BYTES: usize = 32 * MIB;
+const WRITE_BUFFERS_BYTES_MAX: usize = 48 * MIB;
+const EVENTS_BUFFER_BYTES: usize = 24 * MIB;
 const OTHER_BUFFER_BYTES: usize = 8 * MIB;
 const WAL_BYTES_MAX: u64 = 64 << 20;
 const OPEN_FILES_MAX: i32 = 256;

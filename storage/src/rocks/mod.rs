@@ -72,7 +72,7 @@ impl Options {
             log_number_if_new,
             dedupe: Duration::from_secs(24 * 3600),
             event_bytes_max: 256 * 1024,
-            tail_bytes_max: 32 << 20,
+            tail_bytes_max: 16 << 20,
             disk_free_min: None,
             is_full_check: false,
         }
