@@ -43,7 +43,13 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
     server.subscribe(&receiver.url(), json!({})).await;
     assert_eq!(server.post("/api/v1/events", &event("ERROR", 1)).await.0, 202);
     let ballast = disk.0.path().join("ballast");
-    assert!(run("sh", &["-c", &format!("dd if=/dev/zero of={} bs=1M count=350 2>/dev/null", ballast.display())]));
+    // A quarter of the disk, 128 MiB, is kept free; 100 are left.
+    let point = disk.0.path().display();
+    let fill = format!(
+        "free=$(df --output=avail -k {point} | tail -1); \
+         dd if=/dev/zero of={point}/ballast bs=1M count=$((free / 1024 - 100)) 2>/dev/null"
+    );
+    assert!(run("sh", &["-c", &fill]));
     until("events are refused", 10, || async {
         let (status, problem) = server.post("/api/v1/events", &event("ERROR", 2)).await;
         status == 503 && problem["detail"].as_str().unwrap().contains("kept free")
