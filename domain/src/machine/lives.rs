@@ -11,7 +11,7 @@ use crate::{Class, delivery::Origin};
 
 /// xorshift64*: enough chance for a test.
 #[derive(Clone)]
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -44,6 +44,7 @@ enum Happening {
     Pause(bool),
     Mood(Mood),
     Replay,
+    Backfill,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +132,7 @@ impl World {
         for _ in 0..world.chance.below(4) {
             world.plan_within(900_000, Happening::Crash);
             world.plan_within(900_000, Happening::Replay);
+            world.plan_within(900_000, Happening::Backfill);
             let at = world.chance.below(600_000);
             world.plan(at, FOREVER, Happening::Pause(true));
             let after = world.chance.below(100_000);
@@ -195,6 +197,7 @@ impl World {
             }
             Happening::Route => self.route(),
             Happening::Replay => self.replay(),
+            Happening::Backfill => self.backfill(),
             Happening::Crash => {
                 self.life += 1;
                 self.in_flight.clear();
@@ -228,6 +231,22 @@ impl World {
         self.ended.insert(seq, None);
         let life = self.life;
         self.plan(3, life, Happening::Deliver(Input::Rewound(seq)));
+    }
+
+    /// Past events that nothing was made of, delivered after all.
+    fn backfill(&mut self) {
+        let mut lowest = None;
+        for _ in 0..1 + self.chance.below(64) {
+            let seq = Seq(1 + self.chance.below(self.routed.max(1)));
+            if seq.0 <= self.routed && !self.ended.contains_key(&seq) {
+                self.queue.insert(seq, Entry::fresh(seq, self.now, Origin::Backfill));
+                self.ended.insert(seq, None);
+                lowest = Some(lowest.map_or(seq, |lowest: Seq| lowest.min(seq)));
+            }
+        }
+        let Some(lowest) = lowest else { return };
+        let (delay, life) = (self.chance.below(30), self.life);
+        self.plan(delay, life, Happening::Deliver(Input::Rewound(lowest)));
     }
 
     fn tell(&mut self, input: Input) {
@@ -282,6 +301,11 @@ impl World {
         assert!(self.in_flight.len() <= usize::from(self.settings.in_flight_max.max(2)) + 1);
         assert_eq!(self.queue.get(&entry.seq), Some(&entry), "attempted what is not (or not so) in the queue");
         assert!(entry.next_at.is_none_or(|at| at <= self.now), "attempted before its time");
+        if entry.origin == Origin::Backfill && self.machine.breaker.state() != breaker::State::Probing {
+            assert_eq!(self.machine.ready.live(), 0, "a live entry was due");
+            let low = self.in_flight.iter().filter(|seq| self.queue[*seq].origin == Origin::Backfill).count();
+            assert!(low <= (self.machine.window.size() / 2).max(1), "{low} of a backfill in flight");
+        }
         let life = self.life;
         if self.chance.one_in(50) {
             return self.plan(1, life, Happening::Deliver(Input::Returned(entry.seq)));
@@ -332,107 +356,4 @@ fn every_delivery_of_every_life_ends() {
         );
         assert_eq!(world.machine.wake_at(), None, "seed {seed}: not idle at the end");
     }
-}
-
-fn settings() -> Settings {
-    Settings {
-        retry: retry::Policy::default(),
-        breaker: breaker::Settings::default(),
-        in_flight_max: 4,
-        is_paused: false,
-    }
-}
-
-fn drive(machine: &mut Machine, input: Input, now: i64) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    machine.handle(input, Timestamp::from_millis(now), &mut Chance(7), &mut effects);
-    effects
-}
-
-fn entry(seq: u64) -> Entry {
-    Entry::fresh(Seq(seq), Timestamp::from_millis(0), Origin::Live)
-}
-
-fn idle_machine() -> Machine {
-    let mut machine = Machine::new(settings());
-    drive(&mut machine, Input::Tick, 0);
-    drive(&mut machine, Input::Fetched { lease: 1, entries: vec![], is_end: true }, 0);
-    machine
-}
-
-#[test]
-fn fresh_work_goes_out_without_reading_the_queue() {
-    let mut machine = idle_machine();
-    let effects = drive(&mut machine, Input::Fresh(vec![entry(5)]), 1);
-    assert_eq!(effects, [Effect::Attempt(entry(5))]);
-}
-
-#[test]
-fn a_nudge_between_the_read_and_its_answer_is_not_lost() {
-    let mut machine = idle_machine();
-    assert!(matches!(drive(&mut machine, Input::Nudged, 1)[..], [Effect::Fetch { lease: 2, .. }]));
-    assert_eq!(drive(&mut machine, Input::Nudged, 1), []);
-    let effects = drive(&mut machine, Input::Fetched { lease: 2, entries: vec![], is_end: true }, 2);
-    assert!(matches!(effects[..], [Effect::Fetch { lease: 3, .. }]), "{effects:?}");
-}
-
-#[test]
-fn gone_stops_everything_until_it_is_configured_anew() {
-    let mut machine = idle_machine();
-    drive(&mut machine, Input::Fresh(vec![entry(1)]), 1);
-    let outcome = Outcome::answered(410, None);
-    let effects = drive(&mut machine, Input::Finished { seq: Seq(1), outcome }, 2);
-    assert!(effects.contains(&Effect::Disable));
-    assert_eq!(drive(&mut machine, Input::Fresh(vec![entry(2)]), 3), []);
-    let effects = drive(&mut machine, Input::Configured { settings: settings(), is_new_target: false }, 4);
-    assert!(matches!(effects[..], [Effect::Fetch { .. }]));
-}
-
-#[test]
-fn an_attempt_asked_for_before_a_trip_may_not_begin_after_it() {
-    let mut machine = idle_machine();
-    let fresh: Vec<Entry> = (1..=30).map(entry).collect();
-    drive(&mut machine, Input::Fresh(fresh), 1);
-    assert!(machine.may_attempt(Seq(2)));
-    let mut failed = 0;
-    while machine.breaker.circuit() == Circuit::Closed {
-        failed += 1;
-        let seq = *machine.in_flight.keys().min().unwrap();
-        if machine.in_flight.len() > 1 && seq == Seq(2) {
-            let other = *machine.in_flight.keys().max().unwrap();
-            drive(&mut machine, Input::Finished { seq: other, outcome: Outcome::answered(500, None) }, 2);
-        } else {
-            drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
-        }
-        assert!(failed < 20);
-    }
-    assert!(machine.in_flight.keys().all(|seq| !machine.may_attempt(*seq)));
-}
-
-#[test]
-fn a_probe_that_could_not_be_made_does_not_spin() {
-    let mut machine = idle_machine();
-    drive(&mut machine, Input::Fresh((1..=9).map(entry).collect()), 1);
-    while machine.breaker.circuit() == Circuit::Closed {
-        let seq = *machine.in_flight.keys().min().unwrap();
-        drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
-    }
-    for seq in machine.in_flight.keys().copied().collect::<Vec<_>>() {
-        drive(&mut machine, Input::Returned(seq), 3);
-    }
-    let probing = machine.wake_at().unwrap().millis();
-    let effects = drive(&mut machine, Input::Tick, probing);
-    let probe =
-        effects.iter().find_map(|effect| if let Effect::Attempt(entry) = effect { Some(entry.seq) } else { None });
-    let effects = drive(&mut machine, Input::Returned(probe.unwrap()), probing);
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Attempt(entry) if Some(entry.seq) == probe)));
-}
-
-#[test]
-fn a_due_time_of_a_clock_that_ran_ahead_is_not_waited_for() {
-    let mut machine = Machine::new(settings());
-    drive(&mut machine, Input::Tick, 0);
-    let ahead = Entry { next_at: Some(Timestamp::from_millis(400 * 86_400_000)), attempts_in_round: 1, ..entry(1) };
-    drive(&mut machine, Input::Fetched { lease: 1, entries: vec![ahead], is_end: true }, 0);
-    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(3_600_000)));
 }

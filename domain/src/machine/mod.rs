@@ -7,23 +7,31 @@
 //! [`HELD_MAX`] in all with those that wait for another try. Everything at or before `cursor` is held here or has
 //! ended; `is_behind` says that the queue may hold more after it.
 //!
+//! Entries of a backfill travel in a lane of low priority: one of them is attempted only when no other that is due is
+//! at hand, and together they begin in no more than half of the window (at least one slot), so that a live event soon
+//! finds a free slot. Their seqs are old, so a read of the queue meets them before anything live: they therefore do not
+//! count when it is decided whether to read on, only [`HELD_MAX`] bounds them. Whoever makes them keeps few
+//! outstanding; many would delay live entries that are not held yet, but never stop them.
+//!
 //! Invariants, held against thousands of seeded lives in [`lives`]:
 //! - nothing is attempted while paused or tripped, and one at a time while probing;
+//! - what is live goes first, and a backfill takes up at most half of the window;
 //! - an entry is attempted by one slot at a time, never before its time, and in the end settled;
 //! - new work is not lost, whenever its nudge arrives: a fetch that was asked for before it is followed by another;
 //! - an idle machine asks for no wake-up, and no wake-up lies in the past with nothing to do.
 
+mod due;
 #[cfg(test)]
 mod lives;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 // Seqs are drawn by the log, so nobody can make them collide.
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::due::{Due, is_low};
 use crate::{
     Outcome, Seq, Timestamp, Verdict,
     breaker::{self, Breaker, Circuit},
@@ -32,7 +40,7 @@ use crate::{
     window::Window,
 };
 
-/// Most entries that are due and held in memory.
+/// Most live entries that are due and held in memory.
 pub const READY_MAX: usize = 256;
 /// Most entries held in memory, those that wait for another try included; beyond, the queue is read no further.
 pub const HELD_MAX: usize = 1024;
@@ -132,7 +140,7 @@ pub struct Machine {
     settings: Settings,
     breaker: Breaker,
     window: Window,
-    ready: VecDeque<Entry>,
+    ready: Due,
     retries: BTreeMap<(Timestamp, Seq), Entry>,
     in_flight: FxHashMap<Seq, InFlight>,
     /// Every seq in `ready`, `retries` or `in_flight`.
@@ -158,7 +166,7 @@ impl Machine {
             breaker: Breaker::new(settings.breaker),
             window: Window::new(settings.in_flight_max),
             settings,
-            ready: VecDeque::new(),
+            ready: Due::default(),
             retries: BTreeMap::new(),
             in_flight: FxHashMap::default(),
             held: FxHashSet::default(),
@@ -245,14 +253,14 @@ impl Machine {
             return self.rewound(first.seq);
         }
         let is_flowing = self.breaker.state() == breaker::State::Flowing && !self.is_stopped();
-        let has_room = self.ready.len() + entries.len() <= READY_MAX && self.held.len() + entries.len() <= HELD_MAX;
+        let has_room = self.ready.live() + entries.len() <= READY_MAX && self.held.len() + entries.len() <= HELD_MAX;
         if !is_flowing || self.is_behind || self.is_fetching || !has_room {
             return self.nudged();
         }
         for entry in entries {
             self.cursor = entry.seq;
             self.held.insert(entry.seq);
-            self.ready.push_back(entry);
+            self.ready.push(entry);
         }
     }
 
@@ -281,7 +289,7 @@ impl Machine {
             match entry.next_at {
                 // A clock that ran ahead when it was written must not hold it for years.
                 Some(at) if at > now => drop(self.retries.insert((at.min(latest), entry.seq), entry)),
-                _ => self.ready.push_back(entry),
+                _ => self.ready.push(entry),
             }
         }
         self.is_behind = !is_end || self.is_nudged;
@@ -379,19 +387,22 @@ impl Machine {
         while let Some(first) = self.retries.first_entry()
             && first.key().0 <= now
         {
-            self.ready.push_back(first.remove());
+            self.ready.push(first.remove());
         }
         for _ in 0..slots {
-            let Some(entry) = self.ready.pop_front() else { break };
+            // A probe is whatever comes first.
+            let Some(entry) = self.ready.pop(|| is_probing || has_low_slot(&self.in_flight, &self.window)) else {
+                break;
+            };
             self.in_flight.insert(entry.seq, InFlight { entry, is_probe: is_probing });
             effects.push(Effect::Attempt(entry));
         }
     }
 
     fn wants_fetch(&self) -> bool {
-        let is_low = self.ready.len() < self.window.size() && self.held.len() < HELD_MAX;
+        let is_short = self.ready.live() < self.window.size() && self.held.len() < HELD_MAX;
         let is_tripped = matches!(self.breaker.state(), breaker::State::Tripped { .. });
-        self.is_behind && !self.is_fetching && is_low && !is_tripped
+        self.is_behind && !self.is_fetching && is_short && !is_tripped
     }
 
     fn begin_fetch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -405,4 +416,10 @@ impl Machine {
         let n = if self.window.size() >= FETCH_SMALL { FETCH_LARGE } else { FETCH_SMALL };
         effects.push(Effect::Fetch { lease: self.lease, after: self.cursor, n });
     }
+}
+
+/// Whether one more attempt of low priority may begin.
+fn has_low_slot(in_flight: &FxHashMap<Seq, InFlight>, window: &Window) -> bool {
+    let low = in_flight.values().filter(|attempt| is_low(&attempt.entry)).count();
+    low < (window.size() / 2).max(1)
 }

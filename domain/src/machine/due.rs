@@ -1,0 +1,43 @@
+//! What is due, in two lanes: live entries, and those of a backfill, which go only when no live one does.
+
+use std::collections::VecDeque;
+
+use crate::delivery::{Entry, Origin};
+
+/// Whether an entry travels in the lane of low priority.
+pub(super) fn is_low(entry: &Entry) -> bool {
+    entry.origin == Origin::Backfill
+}
+
+/// Entries that are due, each lane in its order.
+#[derive(Default)]
+pub(super) struct Due {
+    live: VecDeque<Entry>,
+    low: VecDeque<Entry>,
+}
+
+impl Due {
+    pub(super) fn push(&mut self, entry: Entry) {
+        let lane = if is_low(&entry) { &mut self.low } else { &mut self.live };
+        lane.push_back(entry);
+    }
+
+    /// The next to go; one of low priority only where `may_be_low` allows it.
+    pub(super) fn pop(&mut self, may_be_low: impl FnOnce() -> bool) -> Option<Entry> {
+        self.live.pop_front().or_else(|| if may_be_low() { self.low.pop_front() } else { None })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.low.is_empty()
+    }
+
+    /// How many live ones are due: the others keep nothing from being read.
+    pub(super) fn live(&self) -> usize {
+        self.live.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.live.len() + self.low.len()
+    }
+}

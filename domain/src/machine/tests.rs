@@ -1,0 +1,145 @@
+//! The machine step by step: what one input after the other brings about.
+
+use super::{lives::Chance, *};
+use crate::delivery::Origin;
+
+fn settings() -> Settings {
+    Settings {
+        retry: retry::Policy::default(),
+        breaker: breaker::Settings::default(),
+        in_flight_max: 4,
+        is_paused: false,
+    }
+}
+
+fn drive(machine: &mut Machine, input: Input, now: i64) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    machine.handle(input, Timestamp::from_millis(now), &mut Chance(7), &mut effects);
+    effects
+}
+
+fn entry(seq: u64) -> Entry {
+    Entry::fresh(Seq(seq), Timestamp::from_millis(0), Origin::Live)
+}
+
+fn idle_machine() -> Machine {
+    let mut machine = Machine::new(settings());
+    drive(&mut machine, Input::Tick, 0);
+    drive(&mut machine, Input::Fetched { lease: 1, entries: vec![], is_end: true }, 0);
+    machine
+}
+
+#[test]
+fn fresh_work_goes_out_without_reading_the_queue() {
+    let mut machine = idle_machine();
+    let effects = drive(&mut machine, Input::Fresh(vec![entry(5)]), 1);
+    assert_eq!(effects, [Effect::Attempt(entry(5))]);
+}
+
+#[test]
+fn a_nudge_between_the_read_and_its_answer_is_not_lost() {
+    let mut machine = idle_machine();
+    assert!(matches!(drive(&mut machine, Input::Nudged, 1)[..], [Effect::Fetch { lease: 2, .. }]));
+    assert_eq!(drive(&mut machine, Input::Nudged, 1), []);
+    let effects = drive(&mut machine, Input::Fetched { lease: 2, entries: vec![], is_end: true }, 2);
+    assert!(matches!(effects[..], [Effect::Fetch { lease: 3, .. }]), "{effects:?}");
+}
+
+#[test]
+fn gone_stops_everything_until_it_is_configured_anew() {
+    let mut machine = idle_machine();
+    drive(&mut machine, Input::Fresh(vec![entry(1)]), 1);
+    let outcome = Outcome::answered(410, None);
+    let effects = drive(&mut machine, Input::Finished { seq: Seq(1), outcome }, 2);
+    assert!(effects.contains(&Effect::Disable));
+    assert_eq!(drive(&mut machine, Input::Fresh(vec![entry(2)]), 3), []);
+    let effects = drive(&mut machine, Input::Configured { settings: settings(), is_new_target: false }, 4);
+    assert!(matches!(effects[..], [Effect::Fetch { .. }]));
+}
+
+#[test]
+fn an_attempt_asked_for_before_a_trip_may_not_begin_after_it() {
+    let mut machine = idle_machine();
+    let fresh: Vec<Entry> = (1..=30).map(entry).collect();
+    drive(&mut machine, Input::Fresh(fresh), 1);
+    assert!(machine.may_attempt(Seq(2)));
+    let mut failed = 0;
+    while machine.breaker.circuit() == Circuit::Closed {
+        failed += 1;
+        let seq = *machine.in_flight.keys().min().unwrap();
+        if machine.in_flight.len() > 1 && seq == Seq(2) {
+            let other = *machine.in_flight.keys().max().unwrap();
+            drive(&mut machine, Input::Finished { seq: other, outcome: Outcome::answered(500, None) }, 2);
+        } else {
+            drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
+        }
+        assert!(failed < 20);
+    }
+    assert!(machine.in_flight.keys().all(|seq| !machine.may_attempt(*seq)));
+}
+
+#[test]
+fn a_probe_that_could_not_be_made_does_not_spin() {
+    let mut machine = idle_machine();
+    drive(&mut machine, Input::Fresh((1..=9).map(entry).collect()), 1);
+    while machine.breaker.circuit() == Circuit::Closed {
+        let seq = *machine.in_flight.keys().min().unwrap();
+        drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
+    }
+    for seq in machine.in_flight.keys().copied().collect::<Vec<_>>() {
+        drive(&mut machine, Input::Returned(seq), 3);
+    }
+    let probing = machine.wake_at().unwrap().millis();
+    let effects = drive(&mut machine, Input::Tick, probing);
+    let probe =
+        effects.iter().find_map(|effect| if let Effect::Attempt(entry) = effect { Some(entry.seq) } else { None });
+    let effects = drive(&mut machine, Input::Returned(probe.unwrap()), probing);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Attempt(entry) if Some(entry.seq) == probe)));
+}
+
+#[test]
+fn a_due_time_of_a_clock_that_ran_ahead_is_not_waited_for() {
+    let mut machine = Machine::new(settings());
+    drive(&mut machine, Input::Tick, 0);
+    let ahead = Entry { next_at: Some(Timestamp::from_millis(400 * 86_400_000)), attempts_in_round: 1, ..entry(1) };
+    drive(&mut machine, Input::Fetched { lease: 1, entries: vec![ahead], is_end: true }, 0);
+    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(3_600_000)));
+}
+
+fn past(seq: u64) -> Entry {
+    Entry::fresh(Seq(seq), Timestamp::from_millis(0), Origin::Backfill)
+}
+
+/// The seqs of what is to be attempted.
+fn attempted(effects: &[Effect]) -> Vec<u64> {
+    let seq = |effect: &Effect| if let Effect::Attempt(entry) = effect { Some(entry.seq.0) } else { None };
+    effects.iter().filter_map(seq).collect()
+}
+
+#[test]
+fn a_backfill_takes_half_of_the_window_and_a_live_event_finds_a_slot() {
+    let mut machine = Machine::new(settings());
+    drive(&mut machine, Input::Tick, 0);
+    let entries = (1..=9).map(past).collect();
+    let effects = drive(&mut machine, Input::Fetched { lease: 1, entries, is_end: true }, 0);
+    // The window begins with two slots.
+    assert_eq!(attempted(&effects), [1]);
+    assert_eq!(machine.wake_at(), None);
+    assert_eq!(attempted(&drive(&mut machine, Input::Fresh(vec![entry(20), entry(21)]), 1)), [20]);
+    // What is live goes first, and one by one the backfill goes on beside it.
+    let done = |seq| Input::Finished { seq: Seq(seq), outcome: Outcome::answered(200, None) };
+    assert_eq!(attempted(&drive(&mut machine, done(1), 2)), [21, 2]);
+    assert_eq!(attempted(&drive(&mut machine, done(20), 3)), [3]);
+    assert!(attempted(&drive(&mut machine, done(21), 4)).is_empty());
+}
+
+#[test]
+fn what_is_live_is_read_although_a_backfill_is_at_hand() {
+    let mut machine = Machine::new(settings());
+    drive(&mut machine, Input::Tick, 0);
+    let entries: Vec<Entry> = (1..=16).map(past).collect();
+    let effects = drive(&mut machine, Input::Fetched { lease: 1, entries, is_end: false }, 0);
+    assert!(matches!(effects.last(), Some(Effect::Fetch { lease: 2, after: Seq(16), .. })), "{effects:?}");
+    let effects = drive(&mut machine, Input::Fetched { lease: 2, entries: vec![entry(17)], is_end: true }, 1);
+    assert_eq!(attempted(&effects), [17]);
+}
