@@ -116,12 +116,13 @@ async fn step(shared: &Shared, cursor: &mut Option<Seq>) -> Result<usize, StoreE
         }
         if !endpoints.is_empty() {
             let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
-            matches.push(Matched { seq: event.seq, received_at: event.head.received_at, endpoints, origin });
+            let received_at = event.head.received_at;
+            matches.push(Matched { seq: event.seq, received_at, endpoints, origin, shadows: Vec::new() });
         }
     }
     let deliveries = matches.iter().map(|matched| matched.endpoints.len()).sum();
     // Submitted in the same step as the matching: see `Barrier`.
-    let enqueued = shared.store.queue.enqueue(shared.fence, matches, last);
+    let enqueued = shared.store.queue.enqueue(shared.fence, matches, Vec::new(), last);
     enqueued.await?;
     fail::fail_point!("router::enqueued", |_| Err(StoreError::Stopped));
     *cursor = Some(last);

@@ -6,11 +6,14 @@ use loghorn_domain::{Class, Clock, Verdict, event::Head};
 
 use super::*;
 
+mod backfill;
 mod lists;
 mod log;
 mod model;
 mod queue;
 mod retention;
+mod shadows;
+mod versions;
 
 pub(crate) const DEDUPE: Duration = Duration::from_secs(60);
 pub(crate) const LOG_NUMBER: u32 = 0xb0b;
@@ -81,13 +84,13 @@ impl Bench {
     /// Queues the event at `seq` for `endpoints` and moves the cursor there.
     pub(crate) async fn enqueue(&self, seq: u64, endpoints: &[EndpointNo]) {
         let matched = self.matched(seq, endpoints).await;
-        self.store.queue.enqueue(self.fence, vec![matched], Seq(seq)).await.unwrap();
+        self.store.queue.enqueue(self.fence, vec![matched], Vec::new(), Seq(seq)).await.unwrap();
     }
 
     pub(crate) async fn matched(&self, seq: u64, endpoints: &[EndpointNo]) -> Matched {
         let event = self.store.log.get(Seq(seq)).await.unwrap().unwrap();
         let received_at = event.head.received_at;
-        Matched { seq: Seq(seq), received_at, endpoints: endpoints.to_vec(), origin: Origin::Live }
+        Matched { seq: Seq(seq), received_at, endpoints: endpoints.to_vec(), origin: Origin::Live, shadows: Vec::new() }
     }
 
     pub(crate) async fn head(&self, endpoint: EndpointNo) -> Vec<Entry> {
@@ -106,6 +109,7 @@ impl Bench {
     /// The counters of `endpoint`, once every endpoint's ledger has been found to balance.
     pub(crate) async fn counters(&self, endpoint: EndpointNo) -> Counters {
         let counters = self.store.queue.counters();
+        assert_eq!(self.store.queue.counters_of(endpoint), counters.get(&endpoint).copied().unwrap_or_default());
         for line in self.store.reads.ledger().await.unwrap() {
             assert_eq!(line.imbalance(), 0, "{line:?}");
             assert_eq!(counters.get(&line.endpoint), Some(&line.counters));

@@ -20,10 +20,12 @@ use tokio::sync::watch;
 
 #[cfg(test)]
 mod conformance;
+mod ledger;
 pub mod memory;
 mod query;
 pub mod rocks;
 
+pub use ledger::{Counters, LedgerLine};
 pub use query::{DeliveryQuery, EventQuery};
 
 /// What every operation returns.
@@ -127,7 +129,8 @@ pub trait EventLog: Send + Sync {
     fn bounds(&self) -> Bounds;
 
     /// Removes what was received before `events` (events) and `deliveries` (ended deliveries, their attempts, dead
-    /// letters), but no event that the router has not passed or that a queued or dead delivery still needs.
+    /// letters), but no event that the router has not passed or that a queued or dead delivery still needs. Versions on
+    /// record go once they decided about no kept event.
     fn trim(&self, events: Timestamp, deliveries: Timestamp) -> Pending<Bounds>;
 }
 
@@ -142,6 +145,20 @@ pub struct Matched {
     pub endpoints: Vec<EndpointNo>,
     /// [`Origin::Live`] or [`Origin::Test`].
     pub origin: Origin,
+    /// Shadow subscriptions that it matched: counted and listed, never sent. No endpoint twice, and none of
+    /// `endpoints`.
+    pub shadows: Vec<EndpointNo>,
+}
+
+/// Which version of an endpoint's subscription decides from the event after `after` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deciding {
+    /// Whose.
+    pub endpoint: EndpointNo,
+    /// The last event that it does not decide about.
+    pub after: Seq,
+    /// The version; 0: it decides nothing any more, because it was deleted.
+    pub version: u32,
 }
 
 /// A queue entry together with its event.
@@ -173,25 +190,6 @@ pub struct Settlement {
     pub attempt: Attempt,
 }
 
-/// The counts of one endpoint's ledger. `matched` = delivered + waiting + dead + expired + cancelled, always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Deliveries ever made.
-    pub matched: u64,
-    /// Ended with a 2xx.
-    pub delivered: u64,
-    /// In the queue, now.
-    pub waiting: u64,
-    /// Of those waiting, the ones whose last attempt failed.
-    pub retrying: u64,
-    /// Dead letters, now.
-    pub dead: u64,
-    /// Dead letters that retention removed.
-    pub expired: u64,
-    /// Cancelled.
-    pub cancelled: u64,
-}
-
 /// The queues of all endpoints.
 pub trait DeliveryQueue: Send + Sync {
     /// Takes over: all older fences are void from now on.
@@ -200,13 +198,38 @@ pub trait DeliveryQueue: Send + Sync {
     /// The last seq that the router has passed.
     fn cursor(&self) -> Pending<Seq>;
 
-    /// Queues the deliveries of the events up to `cursor` and moves the router's cursor there, in one write. A
-    /// repeat (a cursor at or before the stored one) changes nothing; a match or a cursor behind the end of the log is
-    /// refused with all the rest.
-    fn enqueue(&self, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Pending<()>;
+    /// Queues the deliveries of the events up to `cursor`, records which versions decided about them and moves the
+    /// router's cursor there, in one write. A repeat (a cursor at or before the stored one) changes nothing; a match or
+    /// a cursor behind the end of the log is refused with all the rest. Versions decide from between the stored cursor
+    /// and `cursor` on, both included; any others are left out. Of two for the same endpoint and event the last counts.
+    fn enqueue(&self, fence: Fence, matches: Vec<Matched>, deciding: Vec<Deciding>, cursor: Seq) -> Pending<()>;
 
-    /// Up to `n` entries of `endpoint` after `after`, those not yet due included. Sees every settle, replay and
-    /// enqueue that was submitted before.
+    /// The version of `endpoint`'s subscription that decided about the event at `seq`. `None` where none is on record:
+    /// before the first, behind the router's cursor, or where [`EventLog::trim`] has removed it.
+    fn decided_by(&self, endpoint: EndpointNo, seq: Seq) -> Pending<Option<u32>>;
+
+    /// The newest version on record of each endpoint, a deletion (0) included while an event that was kept longer may
+    /// still ask for it: what a router compares with at its start.
+    fn deciding(&self) -> Pending<BTreeMap<EndpointNo, u32>>;
+
+    /// Queues deliveries of past events for one endpoint, marked [`Origin::Backfill`], in one write; returns how many
+    /// were made. Each event comes with the time it was received; the age of its delivery counts from `now`.
+    ///
+    /// Left out, and not counted: events that the endpoint has a delivery of already, whatever became of it, so that a
+    /// repeat makes none twice; events that the router has not passed; and events that are no longer kept. What was
+    /// delivered so long ago that [`EventLog::trim`] has removed the delivery is delivered again, under the same id. The
+    /// deliveries are as old as their events: once ended, they go with the next trim that those events are too old for.
+    /// Other work on the queues waits meanwhile: some hundreds of events at a time, no more.
+    fn backfill(
+        &self,
+        fence: Fence,
+        endpoint: EndpointNo,
+        events: Vec<(Seq, Timestamp)>,
+        now: Timestamp,
+    ) -> Pending<u64>;
+
+    /// Up to `n` entries of `endpoint` after `after`, those not yet due included. Sees every settle, replay,
+    /// backfill and enqueue that was submitted before.
     fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch>;
 
     /// Records attempts and what became of their deliveries. A settlement of a delivery that no longer waits (it was
@@ -228,8 +251,11 @@ pub trait DeliveryQueue: Send + Sync {
     /// Endpoints with something waiting.
     fn waiting(&self) -> Pending<Vec<EndpointNo>>;
 
-    /// The ledger of every endpoint that ever had a delivery, from the counters.
+    /// The ledger of every endpoint that an event ever matched, from the counters.
     fn counters(&self) -> BTreeMap<EndpointNo, Counters>;
+
+    /// The same of one endpoint; all zero where nothing ever matched.
+    fn counters_of(&self, endpoint: EndpointNo) -> Counters;
 }
 
 /// A record's version; grows with every change of the catalogue.
@@ -300,33 +326,6 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
-/// One line of the ledger: what the counters say and what is really there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LedgerLine {
-    /// Whose.
-    pub endpoint: EndpointNo,
-    /// From the counters.
-    pub counters: Counters,
-    /// Entries counted in the queue.
-    pub waiting_counted: u64,
-    /// Of those, the ones that wait for another try.
-    pub retrying_counted: u64,
-    /// Dead letters counted.
-    pub dead_counted: u64,
-}
-
-impl LedgerLine {
-    /// How far the ledger is from balancing: 0 means it balances.
-    pub fn imbalance(&self) -> u64 {
-        let c = &self.counters;
-        let sum = c.delivered + c.waiting + c.dead + c.expired + c.cancelled;
-        c.matched.abs_diff(sum)
-            + c.waiting.abs_diff(self.waiting_counted)
-            + c.retrying.abs_diff(self.retrying_counted)
-            + c.dead.abs_diff(self.dead_counted)
-    }
-}
-
 /// The lists that people read: local read models, no part of what a distributed engine must offer.
 pub trait Reads: Send + Sync {
     /// Events, newest first. The cursor is the seq of the last one shown.
@@ -334,6 +333,19 @@ pub trait Reads: Send + Sync {
 
     /// Deliveries, newest event first. The cursor is the last one shown.
     fn deliveries(&self, query: DeliveryQuery) -> Pending<Page<DeliveryRecord, (Seq, EndpointNo)>>;
+
+    /// Events that `endpoint` matched in shadow, newest first; those that retention removed are left out, and those
+    /// whose deliveries it removed. The cursor is the seq of the last one shown.
+    fn shadowed(&self, endpoint: EndpointNo, before: Option<Seq>, limit: usize) -> Pending<Page<Arc<Event>, Seq>>;
+
+    /// Like [`EventLog::read`], for those who go through much of the log: it keeps the router waiting for nothing, and
+    /// leaves the caches as they are.
+    fn scan(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>>;
+
+    /// The first kept event that was received at or after `at`, or the end of the log (the seq of the next event).
+    /// Found by halving: where the clock stepped back it is one of several that are right for most events. So whoever
+    /// wants all of them begins earlier by as much as the clock may have stepped, and looks at each event's time.
+    fn first_since(&self, at: Timestamp) -> Pending<Seq>;
 
     /// One delivery with its attempts, in order.
     fn delivery(&self, endpoint: EndpointNo, seq: Seq) -> Pending<Option<(DeliveryRecord, Vec<Attempt>)>>;

@@ -15,8 +15,9 @@ const ENDPOINTS: [EndpointNo; 3] = [A, B, EndpointNo(u32::MAX)];
 enum Step {
     /// Own id (of few) and seconds that have passed, for each event.
     Append(Vec<(Option<u8>, i64)>),
-    /// How many events the router passes, and bits for where each goes.
-    Enqueue(Vec<(u8, Origin)>),
+    /// For each event that the router passes: bits for where it goes, bits for where it would go, and where from.
+    /// Then endpoint, place between the cursors and version, for each change of a subscription.
+    Enqueue(Vec<(u8, u8, Origin)>, Vec<(usize, u64, u32)>),
     /// All matches so far once more, with a cursor so far from the true one.
     EnqueueAgain(i64),
     /// Endpoint, place in its queue and verdict, for each settlement.
@@ -24,6 +25,8 @@ enum Step {
     SettleAgain,
     /// Endpoint and seq.
     Replay(Vec<(usize, u64)>),
+    /// Endpoint and seqs.
+    Backfill(usize, Vec<u64>),
     Purge(usize),
     /// Ages in seconds.
     Trim(i64, i64),
@@ -36,13 +39,17 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let own = prop_oneof![2 => Just(None), 1 => (0u8..5).prop_map(Some)];
     let origin = prop_oneof![4 => Just(Origin::Live), 1 => Just(Origin::Test)];
+    let shadows = prop_oneof![2 => Just(0u8), 1 => 0u8..8];
+    let versions = prop::collection::vec((0..3usize, 0u64..6, 0u32..4), 0..3);
     let step = prop_oneof![
         6 => prop::collection::vec((own, 0i64..20), 0..5).prop_map(Step::Append),
-        6 => prop::collection::vec((0u8..8, origin), 1..5).prop_map(Step::Enqueue),
+        6 => (prop::collection::vec((0u8..8, shadows, origin), 1..5), versions)
+            .prop_map(|(matches, versions)| Step::Enqueue(matches, versions)),
         1 => (-2i64..2).prop_map(Step::EnqueueAgain),
         8 => prop::collection::vec((0..3usize, 0..3usize, 0u8..3), 1..6).prop_map(Step::Settle),
         2 => Just(Step::SettleAgain),
         3 => prop::collection::vec((0..3usize, 0u64..30), 1..9).prop_map(Step::Replay),
+        3 => (0..3usize, prop::collection::vec(0u64..30, 1..9)).prop_map(|(to, seqs)| Step::Backfill(to, seqs)),
         1 => (0..3usize).prop_map(Step::Purge),
         3 => (0i64..40, 0i64..150).prop_map(|(events, deliveries)| Step::Trim(events, deliveries)),
         1 => Just(Step::Fence),
@@ -58,6 +65,7 @@ struct Life {
     now_ms: i64,
     fence: Option<Fence>,
     enqueued: Vec<Matched>,
+    deciding: Vec<Deciding>,
     settled: Vec<Settlement>,
 }
 
@@ -74,23 +82,33 @@ async fn act(store: &Store, life: &mut Life, step: &Step) -> String {
             }
             text(store.log.append(batch).await)
         }
-        Step::Enqueue(matches) => {
-            let cursor = store.queue.cursor().await.unwrap();
-            let events = store.log.read(cursor, matches.len(), usize::MAX).await.unwrap();
-            let matched = events.iter().zip(matches).map(|(event, (bits, origin))| Matched {
+        Step::Enqueue(matches, versions) => {
+            let passed = store.queue.cursor().await.unwrap();
+            let events = store.log.read(passed, matches.len(), usize::MAX).await.unwrap();
+            let endpoints = |bits: u8| (0..3).filter(|n| bits & (1 << n) != 0).map(|n| ENDPOINTS[n]).collect();
+            let matched = events.iter().zip(matches).map(|(event, (bits, shadows, origin))| Matched {
                 seq: event.seq,
                 received_at: event.head.received_at,
-                endpoints: (0..3).filter(|n| bits & (1 << n) != 0).map(|n| ENDPOINTS[n]).collect(),
+                endpoints: endpoints(*bits),
                 origin: *origin,
+                shadows: endpoints(shadows & !bits),
             });
             let matched: Vec<_> = matched.collect();
             life.enqueued.extend(matched.clone());
-            let cursor = events.last().map_or(cursor, |event| event.seq);
-            text(store.queue.enqueue(fence, matched, cursor).await)
+            life.deciding = versions
+                .iter()
+                .map(|(n, place, version)| Deciding {
+                    endpoint: ENDPOINTS[*n],
+                    after: Seq(passed.0 + place),
+                    version: *version,
+                })
+                .collect();
+            let cursor = events.last().map_or(passed, |event| event.seq);
+            text(store.queue.enqueue(fence, matched, life.deciding.clone(), cursor).await)
         }
         Step::EnqueueAgain(shift) => {
             let cursor = Seq(store.queue.cursor().await.unwrap().0.saturating_add_signed(*shift));
-            text(store.queue.enqueue(fence, life.enqueued.clone(), cursor).await)
+            text(store.queue.enqueue(fence, life.enqueued.clone(), life.deciding.clone(), cursor).await)
         }
         Step::Settle(verdicts) => {
             life.settled.clear();
@@ -106,6 +124,14 @@ async fn act(store: &Store, life: &mut Life, step: &Step) -> String {
         Step::Replay(deliveries) => {
             let deliveries = deliveries.iter().map(|(endpoint, seq)| (ENDPOINTS[*endpoint], Seq(*seq))).collect();
             text(store.queue.replay(fence, deliveries, now).await)
+        }
+        Step::Backfill(endpoint, seqs) => {
+            let mut events = Vec::new();
+            for seq in seqs {
+                let event = store.log.get(Seq(*seq)).await.unwrap();
+                events.push((Seq(*seq), event.map_or_else(|| at(0), |event| event.head.received_at)));
+            }
+            text(store.queue.backfill(fence, ENDPOINTS[*endpoint], events, now).await)
         }
         Step::Purge(endpoint) => text(store.queue.purge(fence, ENDPOINTS[*endpoint], now).await),
         Step::Trim(events, deliveries) => {
@@ -142,6 +168,7 @@ async fn observe(store: &Store) -> String {
     see(&store.log.bounds());
     see(&*store.log.tail().borrow());
     let events = store.log.read(Seq(0), 1000, usize::MAX).await.unwrap();
+    assert!(seqs(&store.reads.scan(Seq(0), 1000, usize::MAX).await.unwrap()).iter().eq(&seqs(&events)));
     for event in &events {
         see(&(event.seq, &event.id, &event.head, event.tail()));
     }
@@ -160,6 +187,14 @@ async fn observe(store: &Store) -> String {
             assert!(entries.iter().all(|(_, has_event)| *has_event));
             see(&(entries, head.is_end));
         }
+    }
+    see(&store.queue.deciding().await.unwrap());
+    for endpoint in ENDPOINTS {
+        for seq in 0..40 {
+            see(&store.queue.decided_by(endpoint, Seq(seq)).await.unwrap());
+        }
+        let shadowed = store.reads.shadowed(endpoint, None, 1000).await.unwrap();
+        see(&(seqs(&shadowed.items), shadowed.next, store.queue.counters_of(endpoint)));
     }
     see(&store.queue.counters());
     let ledger = store.reads.ledger().await.unwrap();

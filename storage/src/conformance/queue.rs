@@ -28,7 +28,7 @@ async fn an_old_fence_changes_nothing(bench: Bench) {
     assert!(new > old);
     let before = bench.counters(A).await;
     let matched = vec![bench.matched(3, &[A]).await];
-    assert!(matches!(queue.enqueue(old, matched, Seq(3)).await, Err(Error::Fenced)));
+    assert!(matches!(queue.enqueue(old, matched, Vec::new(), Seq(3)).await, Err(Error::Fenced)));
     let settled = queue.settle(old, vec![settlement(A, entry, Verdict::Delivered)]).await;
     assert!(matches!(settled, Err(Error::Fenced)));
     assert!(matches!(queue.replay(old, vec![(A, Seq(1))], at(9)).await, Err(Error::Fenced)));
@@ -44,12 +44,12 @@ async fn enqueueing_twice_is_harmless(bench: Bench) {
     bench.append(1, 4).await;
     let queue = &bench.store.queue;
     let matches = vec![bench.matched(1, &[A, B]).await, bench.matched(2, &[A]).await];
-    queue.enqueue(bench.fence, matches.clone(), Seq(2)).await.unwrap();
+    queue.enqueue(bench.fence, matches.clone(), Vec::new(), Seq(2)).await.unwrap();
     bench.settle_first(A, Verdict::Delivered).await;
-    queue.enqueue(bench.fence, matches.clone(), Seq(2)).await.unwrap();
+    queue.enqueue(bench.fence, matches.clone(), Vec::new(), Seq(2)).await.unwrap();
     // A batch that overlaps what was passed already adds only what is new.
     let more = vec![matches[1].clone(), bench.matched(3, &[B]).await];
-    queue.enqueue(bench.fence, more, Seq(4)).await.unwrap();
+    queue.enqueue(bench.fence, more, Vec::new(), Seq(4)).await.unwrap();
     assert_eq!(queue.cursor().await.unwrap(), Seq(4));
     assert_eq!(bench.head(A).await, [Entry::fresh(Seq(2), at(2000), Origin::Live)]);
     assert_eq!(bench.counters(A).await, Counters { matched: 2, delivered: 1, waiting: 1, ..Counters::default() });
@@ -63,7 +63,7 @@ async fn enqueueing_goes_no_further_than_the_log(bench: Bench) {
     let within = bench.matched(2, &[A]).await;
     let beyond = Matched { seq: Seq(3), ..within.clone() };
     for (matches, cursor) in [(vec![], 50), (vec![within.clone(), beyond.clone()], 2), (vec![within, beyond], 3)] {
-        assert!(matches!(queue.enqueue(bench.fence, matches, Seq(cursor)).await, Err(Error::Damaged(_))));
+        assert!(matches!(queue.enqueue(bench.fence, matches, Vec::new(), Seq(cursor)).await, Err(Error::Damaged(_))));
     }
     // All of it is refused, so nothing is skipped.
     assert_eq!(queue.cursor().await.unwrap(), Seq(0));
@@ -236,7 +236,7 @@ async fn a_purge_cancels_what_waits_and_what_is_dead(bench: Bench) {
 async fn test_deliveries_keep_their_origin(bench: Bench) {
     bench.append(1, 1).await;
     let matched = Matched { origin: Origin::Test, ..bench.matched(1, &[A]).await };
-    bench.store.queue.enqueue(bench.fence, vec![matched], Seq(1)).await.unwrap();
+    bench.store.queue.enqueue(bench.fence, vec![matched], Vec::new(), Seq(1)).await.unwrap();
     assert_eq!(bench.head(A).await, [Entry::fresh(Seq(1), at(1000), Origin::Test)]);
     let origin = async || bench.store.reads.delivery(A, Seq(1)).await.unwrap().unwrap().0.origin;
     assert_eq!(origin().await, Origin::Test);

@@ -33,10 +33,10 @@ pub(super) struct Core {
     pub(super) marks: Marks,
     pub(super) watermarks: Arc<Watermarks>,
     pub(super) moved: watch::Sender<Seq>,
-    /// `matched` is changed by the router before its write, `ended` by the queue keeper after its own: so what waits
-    /// is never counted too low.
+    /// `matched` is changed under the router's lock before the write, `ended` by the queue keeper after its own: so
+    /// what waits is never counted too low.
     pub(super) accounts: Mutex<BTreeMap<EndpointNo, Account>>,
-    /// Held while the router writes, and while the fence changes.
+    /// Held while the router writes, or the queue keeper what is the router's, and while the fence changes.
     pub(super) router: Mutex<()>,
 }
 
@@ -79,6 +79,7 @@ impl Mark {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Account {
     pub(super) matched: u64,
+    pub(super) shadowed: u64,
     pub(super) ended: Ended,
 }
 
@@ -86,7 +87,8 @@ impl Account {
     pub(super) fn counters(&self) -> Counters {
         let Ended { delivered, retrying, dead, expired, cancelled, .. } = self.ended;
         let waiting = self.matched.saturating_sub(delivered + dead + expired + cancelled);
-        Counters { matched: self.matched, delivered, waiting, retrying, dead, expired, cancelled }
+        let (matched, shadowed) = (self.matched, self.shadowed);
+        Counters { matched, delivered, waiting, retrying, dead, expired, cancelled, shadowed }
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) enum Durable {
     Soon,
 }
 
-/// What compaction may drop: records of events before these seqs. Only ever raised, and only after the meta record
-/// that says the same is on the disk.
+/// What compaction may drop: records of events before these seqs. Raised only after the meta record that says the same
+/// is on the disk, and lowered before anything is written that must not be dropped.
 #[derive(Debug, Default)]
 pub(super) struct Watermarks {
     pub(super) ids: AtomicU64,
@@ -116,8 +116,14 @@ impl Db {
 
     /// The same, without driving anything else out of the cache.
     pub(super) fn scan(&self, cf: Cf, from: &[u8], to: &[u8]) -> DBRawIterator<'_> {
+        self.scan_ahead(cf, from, to, 0)
+    }
+
+    /// The same, reading so many bytes ahead; 0: as many as RocksDB thinks fit.
+    pub(super) fn scan_ahead(&self, cf: Cf, from: &[u8], to: &[u8], bytes: usize) -> DBRawIterator<'_> {
         let mut options = range(from, to);
         options.fill_cache(false);
+        options.set_readahead_size(bytes);
         self.raw.raw_iterator_cf_opt(self.cf(cf), options)
     }
 
@@ -141,6 +147,11 @@ impl Db {
         let mut options = rocksdb::CompactOptions::default();
         options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
         self.raw.compact_range_cf_opt(self.cf(cf), None::<&[u8]>, None::<&[u8]>, &options);
+    }
+
+    /// As if this version had not known it.
+    pub(super) fn drop_family(&mut self, cf: Cf) {
+        self.raw.drop_cf(cf.name()).unwrap();
     }
 
     /// The names of the files that hold `cf`, each with a slash before it.
@@ -199,7 +210,8 @@ fn db_options(is_new: bool) -> Options {
     let mut options = Options::default();
     // Never make a new, empty log where an old one cannot be found.
     options.create_if_missing(is_new);
-    options.create_missing_column_families(is_new);
+    // A store of an earlier day has fewer; which there are stands in the manifest, so none is lost without notice.
+    options.create_missing_column_families(true);
     options.set_paranoid_checks(true);
     // The default would silently stop at the first bad record; this refuses, but for a torn end.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);

@@ -11,14 +11,14 @@ use tokio::sync::watch;
 
 use super::{
     Crew,
-    core::{Core, Reply, promise, ready},
+    core::{Account, Core, Reply, promise, ready},
     disk, lists, queue,
     reads::{self, Lane},
-    router, shelf, writer,
+    retention, router, shelf, versions, writer,
 };
 use crate::{
-    Appended, Bounds, Caps, Catalog, Counters, DeliveryQuery, DeliveryQueue, DeliveryRecord, Durability, Error,
-    EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Page, Pending, Reads, Record, Revision, Settlement,
+    Appended, Bounds, Caps, Catalog, Counters, Deciding, DeliveryQuery, DeliveryQueue, DeliveryRecord, Durability,
+    Error, EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Page, Pending, Reads, Record, Revision, Settlement,
     Stretch,
 };
 
@@ -103,8 +103,26 @@ impl DeliveryQueue for Engine {
         ready(Ok(self.core.marks.cursor.seq()))
     }
 
-    fn enqueue(&self, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Pending<()> {
-        ready(router::enqueue(&self.core, fence, matches, cursor))
+    fn enqueue(&self, fence: Fence, matches: Vec<Matched>, deciding: Vec<Deciding>, cursor: Seq) -> Pending<()> {
+        ready(router::enqueue(&self.core, fence, matches, deciding, cursor))
+    }
+
+    fn decided_by(&self, endpoint: EndpointNo, seq: Seq) -> Pending<Option<u32>> {
+        self.log_lane.run(move |core| versions::decided_by(core, endpoint, seq))
+    }
+
+    fn deciding(&self) -> Pending<BTreeMap<EndpointNo, u32>> {
+        self.log_lane.run(versions::deciding)
+    }
+
+    fn backfill(
+        &self,
+        fence: Fence,
+        endpoint: EndpointNo,
+        events: Vec<(Seq, Timestamp)>,
+        now: Timestamp,
+    ) -> Pending<u64> {
+        self.submit(&self.queue, |reply| queue::Job::Backfill { fence, endpoint, events, now, reply })
     }
 
     fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch> {
@@ -137,6 +155,10 @@ impl DeliveryQueue for Engine {
     fn counters(&self) -> BTreeMap<EndpointNo, Counters> {
         self.core.accounts.lock().iter().map(|(endpoint, account)| (*endpoint, account.counters())).collect()
     }
+
+    fn counters_of(&self, endpoint: EndpointNo) -> Counters {
+        self.core.accounts.lock().get(&endpoint).map_or_else(Counters::default, Account::counters)
+    }
 }
 
 impl Catalog for Engine {
@@ -164,6 +186,18 @@ impl Reads for Engine {
 
     fn deliveries(&self, query: DeliveryQuery) -> Pending<Page<DeliveryRecord, (Seq, EndpointNo)>> {
         self.list_lane.run(move |core| shelf::deliveries(core, &query))
+    }
+
+    fn shadowed(&self, endpoint: EndpointNo, before: Option<Seq>, limit: usize) -> Pending<Page<Arc<Event>, Seq>> {
+        self.list_lane.run(move |core| lists::shadowed(core, endpoint, before, limit))
+    }
+
+    fn scan(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>> {
+        self.list_lane.run(move |core| reads::scan(core, after, n_max, bytes_max))
+    }
+
+    fn first_since(&self, at: Timestamp) -> Pending<Seq> {
+        self.list_lane.run(move |core| retention::first_event_since(core, at))
     }
 
     fn delivery(&self, endpoint: EndpointNo, seq: Seq) -> Pending<Option<(DeliveryRecord, Vec<Attempt>)>> {

@@ -8,10 +8,11 @@
 //! | `catalog`  | the record's key            | revision u64, content                                | log writer |
 //! | `events`   | seq                         | header, the event's JSON                             | log writer |
 //! | `ids`      | the sender's own id         | seq u64, received_at i64                             | log writer |
-//! | `matches`  | seq                         | where the event went                                 | router     |
+//! | `matches`  | seq                         | where the event went                                 | router; queue keeper behind its cursor |
 //! | `queue`    | endpoint, seq               | nothing for a fresh live entry, else `Waiting`       | router, queue keeper |
 //! | `attempts` | endpoint, seq, number       | the attempt; number `ffff`: when it was cancelled    | queue keeper |
 //! | `dead`     | seq, endpoint               | why, and what a replay must know                     | queue keeper |
+//! | `versions` | endpoint, seq               | the version that decides after that event, u32       | router; queue keeper under its lock |
 
 use loghorn_domain::{EndpointNo, Seq};
 
@@ -26,11 +27,21 @@ pub(super) enum Cf {
     Queue,
     Attempts,
     Dead,
+    Versions,
 }
 
 impl Cf {
-    pub(super) const ALL: [Self; 8] =
-        [Self::Meta, Self::Catalog, Self::Events, Self::Ids, Self::Matches, Self::Queue, Self::Attempts, Self::Dead];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Meta,
+        Self::Catalog,
+        Self::Events,
+        Self::Ids,
+        Self::Matches,
+        Self::Queue,
+        Self::Attempts,
+        Self::Dead,
+        Self::Versions,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -43,6 +54,7 @@ impl Cf {
             Self::Queue => "queue",
             Self::Attempts => "attempts",
             Self::Dead => "dead",
+            Self::Versions => "versions",
         }
     }
 }
@@ -64,8 +76,10 @@ pub(super) const FIRST: &[u8] = b"first";
 pub(super) const DELIVERIES_FROM: &[u8] = b"deliveries_from";
 /// `meta`: the catalogue's newest revision. Written by the log writer.
 pub(super) const REVISION: &[u8] = b"revision";
-/// `meta`: before an endpoint, its count of deliveries ever made. Written by the router.
+/// `meta`: before an endpoint, its count of deliveries ever made. Written by the router, or under its lock.
 pub(super) const MATCHED: &[u8] = b"matched/";
+/// `meta`: before an endpoint, its count of events ever matched in shadow. Written by the router.
+pub(super) const SHADOWED: &[u8] = b"shadow/";
 /// `meta`: before an endpoint, its [`Ended`](super::record::Ended). Written by the queue keeper.
 pub(super) const ENDED: &[u8] = b"ended/";
 
@@ -101,6 +115,15 @@ pub(super) fn to_queue(key: &[u8]) -> Option<(EndpointNo, Seq)> {
     Some((EndpointNo(u32::from_be_bytes(*endpoint)), to_seq(seq)?))
 }
 
+/// `versions`.
+pub(super) fn version(endpoint: EndpointNo, after: Seq) -> [u8; 12] {
+    queue(endpoint, after)
+}
+
+pub(super) fn to_version(key: &[u8]) -> Option<(EndpointNo, Seq)> {
+    to_queue(key)
+}
+
 /// `dead`.
 pub(super) fn dead(seq: Seq, endpoint: EndpointNo) -> [u8; 12] {
     let mut key = [0; 12];
@@ -128,7 +151,7 @@ pub(super) fn to_attempt(key: &[u8]) -> Option<(EndpointNo, Seq, u16)> {
     Some((endpoint, seq, u16::from_be_bytes(*number)))
 }
 
-/// `meta`: [`MATCHED`] or [`ENDED`] of one endpoint.
+/// `meta`: [`MATCHED`], [`SHADOWED`] or [`ENDED`] of one endpoint.
 pub(super) fn of_endpoint(name: &[u8], endpoint: EndpointNo) -> Vec<u8> {
     [name, &endpoint.0.to_be_bytes()].concat()
 }
@@ -154,6 +177,7 @@ mod tests {
             prop_assert_eq!(to_attempt(&attempt(endpoint, seq, number)), Some((endpoint, seq, number)));
             prop_assert_eq!(to_endpoint(ENDED, &of_endpoint(ENDED, endpoint)), Some(endpoint));
             prop_assert_eq!(to_endpoint(MATCHED, &of_endpoint(ENDED, endpoint)), None);
+            prop_assert_eq!(to_version(&version(endpoint, seq)), Some((endpoint, seq)));
         }
 
         #[test]

@@ -53,13 +53,41 @@ pub(super) fn events(core: &Core, query: &EventQuery) -> Result<Page<Arc<Event>,
     Ok(page(shown, query.limit, |event| event.seq))
 }
 
+pub(super) fn shadowed(
+    core: &Core,
+    endpoint: EndpointNo,
+    before: Option<Seq>,
+    limit: usize,
+) -> Result<Page<Arc<Event>, Seq>, Error> {
+    let mut shown = Vec::new();
+    // A filter that matches nothing in shadow need not be looked for in the whole log.
+    if core.accounts.lock().get(&endpoint).is_some_and(|account| account.shadowed > 0) {
+        let view = View { core, snapshot: core.db.snapshot() };
+        let bounds = core.bounds();
+        let end = before.unwrap_or(Seq::MAX).min(bounds.last.next());
+        let from = bounds.first.max(core.marks.deliveries_from.seq()).min(end);
+        let mut iter = view.iter(Cf::Matches, &keys::of_seq(from), &keys::of_seq(end));
+        iter.seek_to_last();
+        while let Some((key, value)) = iter.item().filter(|_| shown.len() <= limit.max(1)) {
+            let seq = keys::to_seq(key).ok_or_else(|| unreadable("match before", end))?;
+            let matched = Match::from_bytes(value).ok_or_else(|| unreadable("match", seq))?;
+            if matched.shadows.binary_search(&endpoint).is_ok() {
+                shown.extend(core.event(seq)?);
+            }
+            iter.prev();
+        }
+        iter.status().map_err(read_error)?;
+    }
+    Ok(page(shown, limit, |event| event.seq))
+}
+
 pub(super) fn delivery(
     core: &Core,
     endpoint: EndpointNo,
     seq: Seq,
 ) -> Result<Option<(DeliveryRecord, Vec<Attempt>)>, Error> {
     let view = View { core, snapshot: core.db.snapshot() };
-    let Some(matched) = view.matched(seq)?.filter(|matched| matched.endpoints.binary_search(&endpoint).is_ok()) else {
+    let Some(matched) = view.matched(seq)?.filter(|matched| matched.went_to(endpoint)) else {
         return Ok(None);
     };
     let Some(record) = view.record(endpoint, seq, &matched)? else { return Ok(None) };
@@ -110,11 +138,18 @@ fn line(lines: &mut BTreeMap<EndpointNo, LedgerLine>, endpoint: EndpointNo) -> &
 /// The ledger as it is stored.
 pub(super) fn accounts(view: &View<'_>) -> Result<BTreeMap<EndpointNo, Account>, Error> {
     let mut accounts: BTreeMap<EndpointNo, Account> = BTreeMap::new();
-    view.each(Cf::Meta, keys::MATCHED, |key, value| {
-        let endpoint = keys::to_endpoint(keys::MATCHED, key);
+    let number = |name, key: &[u8], value: &[u8]| {
         let number = value.try_into().ok().map(u64::from_le_bytes);
-        let (endpoint, matched) = endpoint.zip(number).ok_or_else(|| unreadable("count", "matched"))?;
+        keys::to_endpoint(name, key).zip(number).ok_or_else(|| unreadable("count", String::from_utf8_lossy(name)))
+    };
+    view.each(Cf::Meta, keys::MATCHED, |key, value| {
+        let (endpoint, matched) = number(keys::MATCHED, key, value)?;
         accounts.entry(endpoint).or_default().matched = matched;
+        Ok(())
+    })?;
+    view.each(Cf::Meta, keys::SHADOWED, |key, value| {
+        let (endpoint, shadowed) = number(keys::SHADOWED, key, value)?;
+        accounts.entry(endpoint).or_default().shadowed = shadowed;
         Ok(())
     })?;
     view.each(Cf::Meta, keys::ENDED, |key, value| {
@@ -161,7 +196,7 @@ impl View<'_> {
 
     pub(super) fn matched(&self, seq: Seq) -> Result<Option<Match>, Error> {
         let value = self.get(Cf::Matches, keys::of_seq(seq))?;
-        value.map(|value| record::decode(&value).ok_or_else(|| unreadable("match", seq))).transpose()
+        value.map(|value| Match::from_bytes(&value).ok_or_else(|| unreadable("match", seq))).transpose()
     }
 
     /// All attempts, the marker of a cancelled delivery left out.

@@ -22,6 +22,7 @@ use loghorn_domain::Clock;
 
 use crate::{Open, Store};
 
+mod backfill;
 mod core;
 mod db;
 mod disk;
@@ -39,6 +40,7 @@ mod shelf;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod wal;
 mod writer;
 

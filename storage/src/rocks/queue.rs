@@ -1,4 +1,5 @@
-//! The queue keeper: one thread that settles, reads queue heads, replays, purges and trims, in order of submission.
+//! The queue keeper: one thread that settles, reads queue heads, replays, backfills, purges and trims, in order of
+//! submission.
 //!
 //! Consecutive settles become one write, not synced: a settle lost in a power cut means a delivery sent again with the
 //! same id. Anything else first commits what is pending, so a head sees every settle before it. Long jobs (purge,
@@ -36,6 +37,7 @@ pub(super) enum Job {
     Head { endpoint: EndpointNo, after: Seq, n: usize, reply: Reply<Stretch> },
     Settle { fence: Fence, settlements: Vec<Settlement>, reply: Reply<()> },
     Replay { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
+    Backfill { fence: Fence, endpoint: EndpointNo, events: Vec<(Seq, Timestamp)>, now: Timestamp, reply: Reply<u64> },
     Purge { fence: Fence, endpoint: EndpointNo, now: Timestamp, reply: Reply<u64> },
     Trim { events: Timestamp, deliveries: Timestamp, reply: Reply<Bounds> },
 }
@@ -115,6 +117,9 @@ impl<'a> Keeper<'a> {
             Job::Fence { reply } => reply.send(self.fence()),
             Job::Head { endpoint, after, n, reply } => reply.send(self.head(endpoint, after, n)),
             Job::Replay { fence, deliveries, now, reply } => reply.send(self.replay(fence, deliveries, now)),
+            Job::Backfill { fence, endpoint, events, now, reply } => {
+                reply.send(self.backfill(fence, endpoint, events, now));
+            }
             Job::Purge { fence, endpoint, now, reply } => {
                 let upto = self.core.marks.cursor.seq();
                 self.long.push_back(Long::Purge(Purge::new(fence, endpoint, now, upto, reply)));
@@ -314,7 +319,7 @@ impl<'a> Keeper<'a> {
 
     fn matched_at(&self, seq: Seq) -> Result<Timestamp, Error> {
         let value = self.core.db.get(Cf::Matches, keys::of_seq(seq))?;
-        let matched: Option<Match> = value.and_then(|value| record::decode(&value));
+        let matched = value.and_then(|value| Match::from_bytes(&value));
         Ok(matched.map_or_else(Timestamp::default, |matched| matched.received_at()))
     }
 

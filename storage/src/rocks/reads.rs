@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use loghorn_domain::{Event, Seq};
+use rocksdb::DBRawIterator;
 
 use super::{
     core::{Core, missing, promise, ready, unreadable},
@@ -49,8 +50,34 @@ impl Lane {
     }
 }
 
+/// What most events take up at most.
+const EVENT_BYTES_USUAL: usize = 1024;
+/// Most bytes that a scan reads ahead.
+const AHEAD_BYTES_MAX: usize = 2 << 20;
+
 /// Events from `after` on, from the disk. A gap is damage.
 pub(super) fn events_after(core: &Core, after: Seq, n_max: usize, bytes_max: usize) -> Result<Vec<Arc<Event>>, Error> {
+    dense_events(core, after, n_max, bytes_max, |from, to| core.db.iter(Cf::Events, from, to))
+}
+
+/// The same for those who go through much of the log: from memory where it is there, and past the cache.
+pub(super) fn scan(core: &Core, after: Seq, n_max: usize, bytes_max: usize) -> Result<Vec<Arc<Event>>, Error> {
+    let from = Seq(after.0.saturating_add(1)).max(core.marks.first.seq());
+    if let Some(events) = core.tail.read(from, n_max, bytes_max) {
+        return Ok(events);
+    }
+    // About as much as is wanted.
+    let ahead = n_max.saturating_mul(EVENT_BYTES_USUAL).min(bytes_max).min(AHEAD_BYTES_MAX);
+    dense_events(core, after, n_max, bytes_max, |from, to| core.db.scan_ahead(Cf::Events, from, to, ahead))
+}
+
+fn dense_events<'a>(
+    core: &'a Core,
+    after: Seq,
+    n_max: usize,
+    bytes_max: usize,
+    iter: impl FnOnce(&[u8], &[u8]) -> DBRawIterator<'a>,
+) -> Result<Vec<Arc<Event>>, Error> {
     let bounds = core.bounds();
     let mut expected = Seq(after.0.saturating_add(1)).max(bounds.first);
     let mut events: Vec<Arc<Event>> = Vec::new();
@@ -58,7 +85,7 @@ pub(super) fn events_after(core: &Core, after: Seq, n_max: usize, bytes_max: usi
     if expected > bounds.last {
         return Ok(events);
     }
-    let mut iter = core.db.iter(Cf::Events, &keys::of_seq(expected), &keys::of_seq(bounds.last.next()));
+    let mut iter = iter(&keys::of_seq(expected), &keys::of_seq(bounds.last.next()));
     iter.seek_to_first();
     while let Some((key, value)) = iter.item().filter(|_| events.len() < n_max.max(1)) {
         let seq = keys::to_seq(key).ok_or_else(|| unreadable("event after", after))?;

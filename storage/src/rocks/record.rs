@@ -149,11 +149,34 @@ pub(super) struct Match {
     pub(super) own_id: Option<String>,
     /// Ascending.
     pub(super) endpoints: Vec<EndpointNo>,
+    /// Those it matched in shadow, ascending. Written behind all else, and only where there are some: so a record
+    /// from before there were any reads as one without.
+    #[serde(skip)]
+    pub(super) shadows: Vec<EndpointNo>,
 }
 
 impl Match {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = encode(self)?;
+        if !self.shadows.is_empty() {
+            bytes.extend(encode(&self.shadows)?);
+        }
+        Ok(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (matched, rest): (Self, _) = postcard::take_from_bytes(bytes).ok()?;
+        let shadows = if rest.is_empty() { Vec::new() } else { decode(rest)? };
+        Some(Self { shadows, ..matched })
+    }
+
     pub(super) fn received_at(&self) -> Timestamp {
         Timestamp::from_millis(self.received_at_ms)
+    }
+
+    /// Whether `endpoint` has a delivery of it.
+    pub(super) fn went_to(&self, endpoint: EndpointNo) -> bool {
+        self.endpoints.binary_search(&endpoint).is_ok()
     }
 }
 
@@ -289,6 +312,26 @@ mod tests {
             let at = Timestamp::from_millis(millis);
             prop_assert_eq!(decode_id(&encode_id(Seq(seq), at)), Some((Seq(seq), at)));
         }
+    }
+
+    #[test]
+    fn matches_are_read_back_with_and_without_shadows() {
+        let old = Match {
+            received_at_ms: 5,
+            origin: Origin::Live,
+            own_id: Some("mine".into()),
+            endpoints: vec![EndpointNo(1), EndpointNo(u32::MAX)],
+            shadows: Vec::new(),
+        };
+        // As it was written before there were shadows.
+        let mut bytes = vec![10, 0, 1, 4];
+        bytes.extend(b"mine\x02\x01\xff\xff\xff\xff\x0f");
+        assert_eq!(old.to_bytes().unwrap(), bytes);
+        assert_eq!(Match::from_bytes(&bytes), Some(old.clone()));
+        let new = Match { shadows: vec![EndpointNo(2), EndpointNo(300)], ..old };
+        assert_eq!(Match::from_bytes(&new.to_bytes().unwrap()), Some(new.clone()));
+        let only = Match { endpoints: Vec::new(), ..new };
+        assert_eq!(Match::from_bytes(&only.to_bytes().unwrap()), Some(only));
     }
 
     #[test]

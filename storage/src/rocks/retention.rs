@@ -1,7 +1,7 @@
 //! Retention: what is old goes, in one cut through the log, and nothing goes that is still needed.
 //!
 //! Two seqs are moved forward. Deliveries of events before [`keys::DELIVERIES_FROM`] are gone: none of them waits, and
-//! their dead letters are removed first, in steps, and counted as expired. Events before [`keys::FIRST`] are gone: the
+//! their dead letters are removed first, in steps, and counted as expired (a backfill moves it back, see `backfill.rs`). Events before [`keys::FIRST`] are gone: the
 //! router has passed them and nothing waiting or dead needs them. The final cut is one synced write; whole files are
 //! then dropped at once, and compaction drops what belonged to them (ids, attempts).
 
@@ -14,7 +14,8 @@ use super::{
     db::{Durable, read_error},
     keys::{self, Cf},
     queue::{Change, Keeper},
-    record::{self, Match},
+    record::Match,
+    versions,
 };
 use crate::{Bounds, Error};
 
@@ -66,6 +67,7 @@ impl Trim {
         let dead = lowest_dead(core, goal)?.unwrap_or(Seq::MAX);
         let first = by_time.min(cursor.next()).min(waiting).min(dead);
         keeper.cut(first.max(core.marks.first.seq()), goal.min(waiting).max(core.marks.deliveries_from.seq()))?;
+        versions::forget(core)?;
         Ok(true)
     }
 
@@ -203,7 +205,7 @@ fn first_match_since(core: &Core, time: Timestamp) -> Result<Seq, Error> {
             continue;
         };
         let seq = keys::to_seq(key).ok_or_else(|| unreadable("match after", middle))?;
-        let matched: Match = record::decode(value).ok_or_else(|| unreadable("match", seq))?;
+        let matched = Match::from_bytes(value).ok_or_else(|| unreadable("match", seq))?;
         if matched.received_at() < time {
             low = seq.next();
         } else {

@@ -1,7 +1,8 @@
 //! Enqueueing: the router's one write, made on the router's own thread.
 //!
-//! Matches, queue entries, counts and the cursor are one batch, so a crash repeats nothing and skips nothing. Not
-//! synced: after a power cut the router goes on from the cursor that came back together with its queues.
+//! Matches, queue entries, versions on record, counts and the cursor are one batch, so a crash repeats nothing and
+//! skips nothing. Not synced: after a power cut the router goes on from the cursor that came back together with its
+//! queues.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,15 @@ use super::{
     keys::{self, Cf},
     record::{self, Match, Waiting},
 };
-use crate::{Error, Fence, Matched, check_end};
+use crate::{Deciding, Error, Fence, Matched, check_end};
 
-pub(super) fn enqueue(core: &Core, fence: Fence, matches: Vec<Matched>, cursor: Seq) -> Result<(), Error> {
+pub(super) fn enqueue(
+    core: &Core,
+    fence: Fence,
+    matches: Vec<Matched>,
+    deciding: Vec<Deciding>,
+    cursor: Seq,
+) -> Result<(), Error> {
     let _turn = core.router.lock();
     core.check(fence)?;
     core.db.check_writable()?;
@@ -25,53 +32,84 @@ pub(super) fn enqueue(core: &Core, fence: Fence, matches: Vec<Matched>, cursor: 
         return Ok(());
     }
     let mut batch = core.db.batch();
-    let mut added = BTreeMap::new();
+    let mut added = Added::default();
     for matched in matches.into_iter().filter(|matched| passed < matched.seq && matched.seq <= cursor) {
         put_matched(core, &mut batch, matched, &mut added)?;
     }
-    for (endpoint, total) in count(core, &added) {
-        batch.put_number(keys::of_endpoint(keys::MATCHED, endpoint), total);
+    for Deciding { endpoint, after, version } in deciding {
+        if passed <= after && after <= cursor {
+            batch.put(Cf::Versions, keys::version(endpoint, after), version.to_le_bytes());
+        }
     }
     batch.put_number(keys::CURSOR, cursor.0);
-    core.db.write(batch, Durable::Soon)?;
+    added.count(core, &mut batch);
+    core.db.write(batch, Durable::Soon).inspect_err(|_| added.uncount(core))?;
     core.marks.cursor.set(cursor.0);
     Ok(())
 }
 
-fn put_matched(
-    core: &Core,
-    batch: &mut Batch<'_>,
-    matched: Matched,
-    added: &mut BTreeMap<EndpointNo, u64>,
-) -> Result<(), Error> {
-    let Matched { seq, received_at, mut endpoints, origin } = matched;
-    if endpoints.is_empty() {
+fn put_matched(core: &Core, batch: &mut Batch<'_>, matched: Matched, added: &mut Added) -> Result<(), Error> {
+    let Matched { seq, received_at, mut endpoints, origin, mut shadows } = matched;
+    if endpoints.is_empty() && shadows.is_empty() {
         return Ok(());
     }
-    endpoints.sort_unstable();
-    endpoints.dedup();
+    for numbers in [&mut endpoints, &mut shadows] {
+        numbers.sort_unstable();
+        numbers.dedup();
+    }
     let entry = match origin {
         Origin::Live => Vec::new(),
         _ => record::encode(&Waiting::from(Entry::fresh(seq, received_at, origin)))?,
     };
     for endpoint in &endpoints {
         batch.put(Cf::Queue, keys::queue(*endpoint, seq), &entry);
-        *added.entry(*endpoint).or_default() += 1;
+        *added.matched.entry(*endpoint).or_default() += 1;
     }
-    let own = core.event(seq)?.filter(|event| !core.is_generated(event));
-    let own_id = own.map(|event| event.id.as_str().to_owned());
-    let value = Match { received_at_ms: received_at.millis(), origin, own_id, endpoints };
-    batch.put(Cf::Matches, keys::of_seq(seq), record::encode(&value)?);
+    for endpoint in &shadows {
+        *added.shadowed.entry(*endpoint).or_default() += 1;
+    }
+    let value = Match { received_at_ms: received_at.millis(), origin, own_id: own_id(core, seq)?, endpoints, shadows };
+    batch.put(Cf::Matches, keys::of_seq(seq), value.to_bytes()?);
     Ok(())
 }
 
-/// Adds to the ledger, ahead of the write: what waits may be counted early, never late.
-fn count(core: &Core, added: &BTreeMap<EndpointNo, u64>) -> Vec<(EndpointNo, u64)> {
-    let mut accounts = core.accounts.lock();
-    let totals = added.iter().map(|(endpoint, n)| {
-        let account = accounts.entry(*endpoint).or_default();
-        account.matched += n;
-        (*endpoint, account.matched)
-    });
-    totals.collect()
+/// The sender's own id of an event.
+pub(super) fn own_id(core: &Core, seq: Seq) -> Result<Option<String>, Error> {
+    let own = core.event(seq)?.filter(|event| !core.is_generated(event));
+    Ok(own.map(|event| event.id.as_str().to_owned()))
+}
+
+/// What one write adds to the counts that are the router's. Whoever counts holds its lock.
+#[derive(Default)]
+pub(super) struct Added {
+    pub(super) matched: BTreeMap<EndpointNo, u64>,
+    pub(super) shadowed: BTreeMap<EndpointNo, u64>,
+}
+
+impl Added {
+    /// Adds to the ledger, ahead of the write: what waits may be counted early, never late.
+    pub(super) fn count(&self, core: &Core, batch: &mut Batch<'_>) {
+        let mut accounts = core.accounts.lock();
+        for (endpoint, n) in &self.matched {
+            let account = accounts.entry(*endpoint).or_default();
+            account.matched += n;
+            batch.put_number(keys::of_endpoint(keys::MATCHED, *endpoint), account.matched);
+        }
+        for (endpoint, n) in &self.shadowed {
+            let account = accounts.entry(*endpoint).or_default();
+            account.shadowed += n;
+            batch.put_number(keys::of_endpoint(keys::SHADOWED, *endpoint), account.shadowed);
+        }
+    }
+
+    /// Takes it back: the write failed.
+    pub(super) fn uncount(&self, core: &Core) {
+        let mut accounts = core.accounts.lock();
+        for (endpoint, n) in &self.matched {
+            accounts.entry(*endpoint).or_default().matched -= n;
+        }
+        for (endpoint, n) in &self.shadowed {
+            accounts.entry(*endpoint).or_default().shadowed -= n;
+        }
+    }
 }

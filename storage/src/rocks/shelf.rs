@@ -12,7 +12,7 @@ use super::{
     db::read_error,
     keys::{self, Cf},
     lists::{CLOCK_SLACK, View},
-    record::{self, Match},
+    record::Match,
 };
 use crate::{DeliveryQuery, DeliveryRecord, Error, Page, page};
 
@@ -90,7 +90,10 @@ impl Shelf<'_> {
     fn endpoints(&self) -> Vec<EndpointNo> {
         match self.query.endpoint {
             Some(endpoint) => vec![endpoint],
-            None => self.view.core.accounts.lock().keys().copied().collect(),
+            None => {
+                let accounts = self.view.core.accounts.lock();
+                accounts.iter().filter(|(_, account)| account.matched > 0).map(|(endpoint, _)| *endpoint).collect()
+            }
         }
     }
 
@@ -105,7 +108,8 @@ impl Shelf<'_> {
             insert_newest(&mut newest, iter)?;
         }
         while let Some(((seq, endpoint), mut iter)) = newest.pop_last() {
-            if let Some(matched) = self.view.matched(seq)?
+            // Attempts may outlive their delivery for a while.
+            if let Some(matched) = self.view.matched(seq)?.filter(|matched| matched.went_to(endpoint))
                 && !self.offer(seq, endpoint, &matched)?
             {
                 return Ok(());
@@ -123,7 +127,7 @@ impl Shelf<'_> {
         iter.seek_to_last();
         while let Some((key, value)) = iter.item() {
             let seq = keys::to_seq(key).ok_or_else(|| unreadable("match before", to))?;
-            let matched: Match = record::decode(value).ok_or_else(|| unreadable("match", seq))?;
+            let matched = Match::from_bytes(value).ok_or_else(|| unreadable("match", seq))?;
             for endpoint in matched.endpoints.iter().rev() {
                 if !self.offer(seq, *endpoint, &matched)? {
                     return Ok(());

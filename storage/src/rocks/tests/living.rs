@@ -15,9 +15,10 @@ async fn after_a_failed_write_nothing_is_written_and_all_can_be_read() {
     assert_eq!(store.reads.read_only().as_deref(), Some("the disk went away"));
     let refused = |error: Error| assert!(error.to_string().contains("the disk went away"), "{error}");
     refused(store.log.append(vec![event(9, None)]).await.unwrap_err());
-    refused(store.queue.enqueue(bench.fence, Vec::new(), Seq(3)).await.unwrap_err());
+    refused(store.queue.enqueue(bench.fence, Vec::new(), Vec::new(), Seq(3)).await.unwrap_err());
     refused(store.queue.settle(bench.fence, vec![settlement(A, entry, retry())]).await.unwrap_err());
     refused(store.queue.replay(bench.fence, vec![(A, Seq(2))], at(9)).await.unwrap_err());
+    refused(store.queue.backfill(bench.fence, A, vec![(Seq(1), at(1000))], at(9)).await.unwrap_err());
     refused(store.queue.purge(bench.fence, A, at(9)).await.unwrap_err());
     refused(store.queue.fence().await.unwrap_err());
     refused(store.log.trim(at(99), at(99)).await.unwrap_err());
@@ -83,7 +84,7 @@ async fn long_jobs_go_on_in_steps() {
     for seq in 1..=3500 {
         matches.push(bench.matched(seq, &[A, B]).await);
     }
-    bench.store.queue.enqueue(bench.fence, matches, Seq(3500)).await.unwrap();
+    bench.store.queue.enqueue(bench.fence, matches, Vec::new(), Seq(3500)).await.unwrap();
     let head = bench.store.queue.head(A, Seq(0), 2500).await.unwrap();
     let dead = head.entries.iter().map(|queued| settlement(A, queued.entry, dead())).collect();
     bench.store.queue.settle(bench.fence, dead).await.unwrap();
@@ -161,13 +162,13 @@ async fn a_purge_goes_on_where_it_was() {
 }
 
 /// Events 1 to `n`, all of them queued for A.
-async fn queue_many(bench: &Bench, n: u64) {
+pub(super) async fn queue_many(bench: &Bench, n: u64) {
     bench.append(1, n.cast_signed()).await;
     let mut matches = Vec::new();
     for seq in 1..=n {
         matches.push(bench.matched(seq, &[A]).await);
     }
-    bench.store.queue.enqueue(bench.fence, matches, Seq(n)).await.unwrap();
+    bench.store.queue.enqueue(bench.fence, matches, Vec::new(), Seq(n)).await.unwrap();
 }
 
 #[tokio::test]
@@ -253,7 +254,7 @@ async fn a_panic_makes_the_store_read_only_and_says_so() {
     assert!(store.log.append(vec![event(9, None)]).await.is_err());
     until(|| store.reads.read_only().is_some_and(|reason| reason.contains("log-writer panicked")));
     assert!(matches!(store.log.append(vec![event(9, None)]).await, Err(Error::ReadOnly(_))));
-    assert!(matches!(store.queue.enqueue(bench.fence, Vec::new(), Seq(1)).await, Err(Error::ReadOnly(_))));
+    assert!(matches!(store.queue.enqueue(bench.fence, Vec::new(), Vec::new(), Seq(1)).await, Err(Error::ReadOnly(_))));
     assert_eq!(all(&store).await, [1]);
 }
 

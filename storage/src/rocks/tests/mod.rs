@@ -24,6 +24,7 @@ use crate::{
 
 mod living;
 mod opening;
+mod past;
 
 struct Place(tempfile::TempDir);
 
