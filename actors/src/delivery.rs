@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     directory::Live,
-    sender::{Report, Sender, Target},
+    sender::{Report, Sender, Target, Webhook},
     settler::Settler,
     shared::Shared,
     supervisor::Guard,
@@ -77,6 +77,7 @@ struct Fetched {
 #[rtype(result = "()")]
 struct Loaded {
     seq: Seq,
+    origin: Origin,
     result: Result<Option<Arc<Event>>, StoreError>,
 }
 
@@ -173,16 +174,16 @@ impl DeliveryActor {
     }
 
     fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
-        let seq = entry.seq;
+        let Entry { seq, origin, .. } = entry;
         self.live.began(seq, entry.next_at.is_some());
         if let Some(event) = self.payloads.get(&seq).cloned() {
-            return self.send(event, context);
+            return self.send(event, origin, context);
         }
         let (pending, this) = (self.shared.store.log.get(seq), context.address());
-        actix_rt::spawn(async move { this.do_send(Loaded { seq, result: pending.await }) });
+        actix_rt::spawn(async move { this.do_send(Loaded { seq, origin, result: pending.await }) });
     }
 
-    fn send(&self, event: Arc<Event>, context: &Context<Self>) {
+    fn send(&self, event: Arc<Event>, origin: Origin, context: &Context<Self>) {
         let seq = event.seq;
         let mut answer = Answer { to: context.address(), seq, report: None };
         let target = match &self.target {
@@ -197,7 +198,7 @@ impl DeliveryActor {
             // Whatever happens in here, the answer goes out when it is dropped.
             let mut answer = answer;
             let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
-            answer.report = Some(sender.attempt(&target, &id, event.standard_body()).await);
+            answer.report = Some(sender.attempt(&target, &Webhook { id, origin, body: event.standard_body() }).await);
         });
     }
 
@@ -433,9 +434,9 @@ impl Handler<Loaded> for DeliveryActor {
     type Result = ();
 
     /// Meanwhile the endpoint may have been paused, or its circuit may have opened.
-    fn handle(&mut self, Loaded { seq, result }: Loaded, context: &mut Self::Context) {
+    fn handle(&mut self, Loaded { seq, origin, result }: Loaded, context: &mut Self::Context) {
         match result {
-            Ok(Some(event)) if self.machine.may_attempt(seq) => self.send(event, context),
+            Ok(Some(event)) if self.machine.may_attempt(seq) => self.send(event, origin, context),
             Ok(Some(_)) => context.notify(Finished { seq, report: None }),
             result => context.notify(Finished { seq, report: self.unsent(seq, result) }),
         }

@@ -5,11 +5,13 @@
 //! Invariants: the log is the truth and messages are nudges, so a lost or repeated message is repaired by the next
 //! read. No actor keeps what it could not read again from the store. A failed webhook is an outcome, not an error.
 
+mod backfill;
 mod changes;
 mod delivery;
 mod directory;
 mod gate;
 mod ingest;
+mod jobs;
 pub mod metrics;
 mod resolver;
 mod router;
@@ -28,6 +30,7 @@ use loghorn_domain::{breaker, egress, event::Limits, retry};
 pub use directory::{Directory, Live};
 pub use gate::{Overloaded, Reservation};
 pub use ingest::{AppendError, Ingest, RETRY_AFTER};
+pub use jobs::{BackfillRequest, Job, JobError, Jobs};
 pub use metrics::Metrics;
 pub use subscriptions::{ChangeError, Subscriptions};
 pub use system::{Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};

@@ -1,13 +1,18 @@
 //! The router actor: reads the log from its durable cursor, matches, and queues the deliveries.
 //!
 //! **Owns** the cursor. Deliveries and cursor are one write, so a crash repeats nothing and skips nothing; only then
-//! are the delivery actors told. **Capacity**: one batch of [`BATCH`] events at a time. **Messages**: [`Barrier`].
+//! are the delivery actors told. A batch is matched with one snapshot of the subscriptions, and which version of each
+//! decided from where on is part of the same write. **Capacity**: one batch of [`BATCH`] events at a time.
+//! **Messages**: [`Barrier`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use loghorn_domain::{EndpointNo, Event, Origin, Seq};
-use loghorn_storage::{Error as StoreError, Matched};
+use loghorn_domain::{
+    EndpointNo, Event, Origin, Seq,
+    matcher::{Compiled, Matcher, Matches, Scratch},
+};
+use loghorn_storage::{Deciding, Error as StoreError, Matched};
 
 use rustc_hash::FxHashMap;
 
@@ -71,12 +76,12 @@ impl Handler<Halt> for RouterActor {
 
 async fn route(shared: Arc<Shared>) {
     let mut tail = shared.store.log.tail();
-    let mut cursor = None;
+    let mut routing = None;
     // A router that died may have queued deliveries and told nobody.
     shared.directory.actors().iter().for_each(|actor| actor.do_send(Rewound::TO_THE_START));
     loop {
         tail.borrow_and_update();
-        match step(&shared, &mut cursor).await {
+        match step(&shared, &mut routing).await {
             Ok(0) if tail.changed().await.is_err() => return,
             Ok(0) => {}
             Ok(_) => {
@@ -97,35 +102,77 @@ async fn route(shared: Arc<Shared>) {
     }
 }
 
+/// Where the router stands.
+struct Routing {
+    cursor: Seq,
+    decided: Decided,
+    scratch: Scratch,
+}
+
+/// Who decided about the last event that was routed.
+enum Decided {
+    /// As it stands on record: the version of each endpoint's subscription. So it is after a start.
+    OnRecord(BTreeMap<EndpointNo, u32>),
+    /// This snapshot.
+    By(Arc<Matcher>),
+}
+
+impl Routing {
+    async fn resume(shared: &Shared) -> Result<Self, StoreError> {
+        let cursor = shared.store.queue.cursor().await?;
+        let decided = Decided::OnRecord(shared.store.queue.deciding().await?);
+        Ok(Self { cursor, decided, scratch: Scratch::default() })
+    }
+
+    /// Whoever decides otherwise from now on than up to the cursor. Costs as much as there are changes.
+    fn deciding(&self, matcher: &Matcher) -> Vec<Deciding> {
+        let after = self.cursor;
+        let version = |now: Option<&Arc<Compiled>>| now.map_or(0, |compiled| compiled.subscription.version);
+        match &self.decided {
+            Decided::By(before) => {
+                let changes = matcher.changes_since(before).into_iter();
+                changes.map(|(endpoint, now)| Deciding { endpoint, after, version: version(now) }).collect()
+            }
+            Decided::OnRecord(versions) => {
+                let known = versions.keys().map(|endpoint| (*endpoint, matcher.get(*endpoint)));
+                let all = matcher.subscriptions().map(|compiled| (compiled.subscription.endpoint, Some(compiled)));
+                let all: BTreeMap<EndpointNo, _> = known.chain(all).collect();
+                let all = all.into_iter().map(|(endpoint, now)| Deciding { endpoint, after, version: version(now) });
+                all.filter(|now| versions.get(&now.endpoint).copied().unwrap_or(0) != now.version).collect()
+            }
+        }
+    }
+}
+
 /// Routes one batch; returns how many events it held.
-async fn step(shared: &Shared, cursor: &mut Option<Seq>) -> Result<usize, StoreError> {
-    let after = match *cursor {
-        Some(cursor) => cursor,
-        None => *cursor.insert(shared.store.queue.cursor().await?),
+async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, StoreError> {
+    let routing = match routing {
+        Some(routing) => routing,
+        None => routing.insert(Routing::resume(shared).await?),
     };
-    let events = shared.store.log.read(after, BATCH, BATCH_BYTES).await?;
+    let events = shared.store.log.read(routing.cursor, BATCH, BATCH_BYTES).await?;
     let Some(last) = events.last().map(|event| event.seq) else { return Ok(0) };
     let matcher = shared.subscriptions.matcher();
     let mut matches = Vec::new();
     let mut fresh: FxHashMap<EndpointNo, Vec<Arc<Event>>> = FxHashMap::default();
     for event in &events {
         fail::fail_point!("router::match", |_| Err(StoreError::Stopped));
-        let endpoints = matcher.endpoints(event);
+        let Matches { endpoints, shadows } = matcher.matches(event, &mut routing.scratch);
         for endpoint in &endpoints {
             fresh.entry(*endpoint).or_default().push(event.clone());
         }
-        if !endpoints.is_empty() {
+        if !endpoints.is_empty() || !shadows.is_empty() {
             let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
-            let received_at = event.head.received_at;
-            matches.push(Matched { seq: event.seq, received_at, endpoints, origin, shadows: Vec::new() });
+            matches.push(Matched { seq: event.seq, received_at: event.head.received_at, endpoints, origin, shadows });
         }
     }
     let deliveries = matches.iter().map(|matched| matched.endpoints.len()).sum();
     // Submitted in the same step as the matching: see `Barrier`.
-    let enqueued = shared.store.queue.enqueue(shared.fence, matches, Vec::new(), last);
+    let enqueued = shared.store.queue.enqueue(shared.fence, matches, routing.deciding(&matcher), last);
     enqueued.await?;
     fail::fail_point!("router::enqueued", |_| Err(StoreError::Stopped));
-    *cursor = Some(last);
+    routing.cursor = last;
+    routing.decided = Decided::By(matcher);
     shared.metrics.routed(events.len(), deliveries);
     shared.directory.set_routed(last);
     for (endpoint, events) in fresh {

@@ -23,7 +23,10 @@ use awc::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
-    Class, Clock, Outcome, Subscription, Timestamp, delivery::RESPONSE_BODY_BYTES_MAX, egress::Policy, signing::Signer,
+    Class, Clock, Origin, Outcome, Subscription, Timestamp,
+    delivery::{ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
+    egress::Policy,
+    signing::Signer,
 };
 
 use crate::resolver::{Blocked, Connects, GuardedConnector, Unresolved};
@@ -34,6 +37,7 @@ const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
 /// How long an idle connection is kept for the next webhook.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+const ORIGIN: HeaderName = HeaderName::from_static(ORIGIN_HEADER);
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
@@ -85,6 +89,14 @@ impl Target {
 
 fn value(text: &str) -> Result<HeaderValue, String> {
     text.parse().map_err(|error| format!("a header's value cannot be sent: {error}"))
+}
+
+/// What is sent.
+pub(crate) struct Webhook {
+    /// The delivery's id.
+    pub(crate) id: String,
+    pub(crate) origin: Origin,
+    pub(crate) body: Bytes,
 }
 
 /// What an attempt came to.
@@ -165,11 +177,11 @@ impl Sender {
     }
 
     /// Makes one attempt.
-    pub(crate) async fn attempt(self: &Rc<Self>, target: &Target, webhook_id: &str, body: Bytes) -> Report {
+    pub(crate) async fn attempt(self: &Rc<Self>, target: &Target, webhook: &Webhook) -> Report {
         let _attempting = Attempting::new(self);
         fail::fail_point!("sender::attempt");
         let (started_at, began) = (self.clock.now(), self.clock.monotonic());
-        let signature = target.signer.standard(webhook_id, started_at, &body);
+        let signature = target.signer.standard(&webhook.id, started_at, &webhook.body);
         let mut report = Report {
             outcome: Outcome::failed(Class::TimeoutResponse),
             started_at,
@@ -179,7 +191,7 @@ impl Sender {
             headers: Vec::new(),
             body: String::new(),
         };
-        let exchange = self.exchange(target, webhook_id, body, &mut report);
+        let exchange = self.exchange(target, webhook, &mut report);
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {
             let is_connecting = self.connects.of(&target.authority).under_way > 0 && report.headers.is_empty();
             let (class, what) = match is_connecting {
@@ -193,14 +205,14 @@ impl Sender {
         report
     }
 
-    async fn exchange(&self, target: &Target, webhook_id: &str, body: Bytes, report: &mut Report) {
+    async fn exchange(&self, target: &Target, webhook: &Webhook, report: &mut Report) {
         let before = self.connects.of(&target.authority).begun;
-        let mut answer = self.post(target, webhook_id, body.clone(), report).await;
+        let mut answer = self.post(target, webhook, report).await;
         if let Err(error) = &answer
             && is_cut(error)
             && self.connects.of(&target.authority).begun == before
         {
-            answer = self.post(target, webhook_id, body, report).await;
+            answer = self.post(target, webhook, report).await;
         }
         match answer {
             Ok(answer) => self.read(answer, report).await,
@@ -215,8 +227,7 @@ impl Sender {
     async fn post(
         &self,
         target: &Target,
-        webhook_id: &str,
-        body: Bytes,
+        webhook: &Webhook,
         report: &Report,
     ) -> Result<ClientResponse, SendRequestError> {
         let client = self.client.borrow().clone();
@@ -228,13 +239,16 @@ impl Sender {
         let text = |text: &str| {
             HeaderValue::from_str(text).map_err(|error| SendRequestError::Custom(error.into(), Box::new("header")))
         };
-        headers.insert(WEBHOOK_ID, text(webhook_id)?);
+        headers.insert(WEBHOOK_ID, text(&webhook.id)?);
+        if webhook.origin != Origin::Live {
+            headers.insert(ORIGIN, HeaderValue::from_static(webhook.origin.name()));
+        }
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(report.started_at.seconds()));
         headers.insert(WEBHOOK_SIGNATURE, text(&report.signature)?);
         if let Some(name) = &target.plain_header {
-            headers.insert(name.clone(), text(&target.signer.plain(&body))?);
+            headers.insert(name.clone(), text(&target.signer.plain(&webhook.body))?);
         }
-        request.send_body(body).await.map(|answer| answer.map_body(|_, payload| payload))
+        request.send_body(webhook.body.clone()).await.map(|answer| answer.map_body(|_, payload| payload))
     }
 
     async fn read(&self, mut answer: ClientResponse, report: &mut Report) {

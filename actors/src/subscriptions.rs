@@ -2,25 +2,31 @@
 //!
 //! A change is written first and seen after: whoever was told "created" finds the next event matched. Changes go one
 //! at a time; reading never waits. A change goes on to its end also where whoever asked for it goes away meanwhile, so
-//! that catalogue and memory never differ.
+//! that catalogue and memory never differ. What a version decided by is kept beside, so that past decisions can be
+//! explained.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use loghorn_domain::{
     Clock, EndpointNo, Problem, Subscription, SubscriptionId, egress,
-    filter::Filter,
+    filter::Pool,
     matcher::{Compiled, Matcher},
+    ruling::Ruling,
     secret::Secret,
-    subscription::Spec,
+    subscription::{Mode, Spec},
 };
-use loghorn_storage::{Error as StoreError, Record, Revision, Store};
+use loghorn_storage::{Error as StoreError, Pending, Record, Revision, Store};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
 use crate::{Random, changes::Changes};
 
 const PREFIX: &str = "subscription/";
+/// Before endpoint and version: what a past version decided by.
+const RULINGS: &str = "ruling/";
+/// Past versions of one subscription that are kept.
+const RULINGS_MAX: u32 = 100;
 
 /// Why a subscription was not changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -53,6 +59,7 @@ pub struct Subscriptions {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     egress: Arc<egress::Policy>,
+    pool: Pool,
     known: RwLock<BTreeMap<EndpointNo, Known>>,
     matcher: ArcSwap<Matcher>,
     one_at_a_time: Mutex<()>,
@@ -68,18 +75,17 @@ impl Subscriptions {
         egress: Arc<egress::Policy>,
         changes: Changes,
     ) -> Result<Self, StoreError> {
-        let mut known = BTreeMap::new();
+        let (pool, mut known) = (Pool::default(), BTreeMap::new());
         for Record { key, revision, value } in store.catalog.list(PREFIX.into()).await? {
             let damaged = |why: String| StoreError::Damaged(format!("{key}: {why}").into());
             let subscription: Subscription = serde_json::from_slice(&value).map_err(|e| damaged(e.to_string()))?;
-            let compiled = compile(subscription).map_err(|problem| damaged(problem.detail))?;
+            let compiled = compile(subscription, &pool).map_err(|problems| damaged(words(&problems)))?;
             known.insert(compiled.subscription.endpoint, Known { compiled, revision });
         }
-        let matcher = ArcSwap::from_pointee(Matcher::default());
-        let one_at_a_time = Mutex::new(());
-        let loaded = Self { store, clock, random, egress, known: RwLock::new(known), matcher, one_at_a_time, changes };
-        loaded.swap_matcher();
-        Ok(loaded)
+        let alive = known.values().filter(|known: &&Known| known.compiled.subscription.deleted_at.is_none());
+        let matcher = ArcSwap::from_pointee(Matcher::new(alive.map(|known| known.compiled.clone())));
+        let (known, one_at_a_time) = (RwLock::new(known), Mutex::new(()));
+        Ok(Self { store, clock, random, egress, pool, known, matcher, one_at_a_time, changes })
     }
 
     /// The snapshot to match with.
@@ -167,9 +173,30 @@ impl Subscriptions {
     pub async fn set_paused(
         self: &Arc<Self>,
         id: &SubscriptionId,
+        version: Option<u32>,
         is_paused: bool,
     ) -> Result<Arc<Subscription>, ChangeError> {
-        self.change(id, None, move |subscription| subscription.paused = is_paused).await
+        self.change(id, version, move |subscription| subscription.paused = is_paused).await
+    }
+
+    /// Makes a shadow live: what matches from now on is sent.
+    pub async fn promote(
+        self: &Arc<Self>,
+        id: &SubscriptionId,
+        version: Option<u32>,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        self.change(id, version, |subscription| subscription.spec.mode = Mode::Live).await
+    }
+
+    /// What `version` of this subscription decided by; `None` where that is no longer kept.
+    pub async fn ruling(&self, subscription: &Subscription, version: u32) -> Result<Option<Ruling>, StoreError> {
+        if version == subscription.version {
+            return Ok(Some(Ruling::of(subscription)));
+        }
+        let key = ruling_key(subscription.endpoint, version);
+        let Some(record) = self.store.catalog.get(key.clone()).await? else { return Ok(None) };
+        let damaged = |error: serde_json::Error| StoreError::Damaged(format!("{key}: {error}").into());
+        serde_json::from_slice(&record.value).map(Some).map_err(damaged)
     }
 
     /// Loghorn itself disables it, with this reason.
@@ -188,6 +215,7 @@ impl Subscriptions {
         to_the_end(async move {
             let deleted = this.change_now(&id, version, |subscription| subscription.deleted_at = Some(now)).await?;
             this.changes.deleted(deleted.endpoint).await;
+            this.forget_rulings(&format!("{RULINGS}{}/", deleted.endpoint)).await;
             Ok(())
         })
         .await
@@ -222,7 +250,34 @@ impl Subscriptions {
         changed.version += 1;
         changed.updated_at = self.clock.now();
         let revision = self.known.read().get(&changed.endpoint).map(|known| known.revision);
-        self.write(revision, changed).await
+        // Submitted together, so they are one sync. One that is there already is from a change that came to nothing.
+        let kept = self.keep_ruling(&current)?;
+        let written = self.write(revision, changed);
+        let (kept, written) = futures_util::future::join(kept, written).await;
+        if let Err(error) = kept
+            && !matches!(error, StoreError::Conflict { .. })
+        {
+            tracing::error!(%error, subscription = %current.id, "what a past version decided by could not be kept");
+        }
+        if let Some(old) = current.version.checked_sub(RULINGS_MAX) {
+            self.forget_rulings(&ruling_key(current.endpoint, old)).await;
+        }
+        written
+    }
+
+    fn keep_ruling(&self, subscription: &Subscription) -> Result<Pending<Revision>, ChangeError> {
+        let unreadable = |error: serde_json::Error| StoreError::Damaged(error.to_string().into());
+        let value = serde_json::to_vec(&Ruling::of(subscription)).map_err(unreadable)?;
+        let key = ruling_key(subscription.endpoint, subscription.version);
+        Ok(self.store.catalog.put_if(key, None, value.into()))
+    }
+
+    /// Deletes those whose key begins so. One that is left does no harm.
+    async fn forget_rulings(&self, prefix: &str) {
+        let Ok(records) = self.store.catalog.list(prefix.to_owned()).await else { return };
+        for Record { key, revision, .. } in records {
+            let _ = self.store.catalog.delete_if(key, revision).await;
+        }
     }
 
     async fn write(
@@ -233,20 +288,19 @@ impl Subscriptions {
         let endpoint = subscription.endpoint;
         let unreadable = |error: serde_json::Error| StoreError::Damaged(error.to_string().into());
         let value = serde_json::to_vec(&subscription).map_err(unreadable)?;
-        let compiled = compile(subscription).map_err(|problem| ChangeError::Invalid(vec![problem]))?;
+        let compiled = compile(subscription, &self.pool).map_err(ChangeError::Invalid)?;
         let key = format!("{PREFIX}{endpoint}");
         let revision = self.store.catalog.put_if(key, expected, value.into()).await?;
         let subscription = compiled.subscription.clone();
+        let before = self.matcher.load();
+        let after = match subscription.deleted_at {
+            None => before.with(compiled.clone()),
+            Some(_) => before.without(endpoint),
+        };
         self.known.write().insert(endpoint, Known { compiled, revision });
-        self.swap_matcher();
+        self.matcher.store(Arc::new(after));
         self.changes.changed(endpoint);
         Ok(subscription)
-    }
-
-    fn swap_matcher(&self) {
-        let known = self.known.read();
-        let alive = known.values().filter(|known| known.compiled.subscription.deleted_at.is_none());
-        self.matcher.store(Arc::new(Matcher::new(alive.map(|known| known.compiled.clone()))));
     }
 
     fn with_checked_url(&self, mut spec: Spec) -> Result<Spec, ChangeError> {
@@ -285,7 +339,17 @@ async fn to_the_end<T: 'static>(
     actix_rt::spawn(work).await.unwrap_or(Err(ChangeError::Store(StoreError::Stopped)))
 }
 
-fn compile(subscription: Subscription) -> Result<Arc<Compiled>, Problem> {
-    let filter = Filter::compile(subscription.spec.filters.clone())?;
-    Ok(Arc::new(Compiled { subscription: Arc::new(subscription), filter }))
+fn compile(subscription: Subscription, pool: &Pool) -> Result<Arc<Compiled>, Vec<Problem>> {
+    Compiled::new(subscription, pool).map(Arc::new)
+}
+
+fn words(problems: &[Problem]) -> String {
+    let words: Vec<String> =
+        problems.iter().map(|problem| format!("{}: {}", problem.pointer, problem.detail)).collect();
+    words.join("; ")
+}
+
+/// Sorts by version.
+fn ruling_key(endpoint: EndpointNo, version: u32) -> String {
+    format!("{RULINGS}{endpoint}/{version:010}")
 }

@@ -81,10 +81,10 @@ pub(crate) struct EndpointChanged(pub(crate) EndpointNo);
 #[rtype(result = "()")]
 pub(crate) struct EndpointDeleted(pub(crate) EndpointNo);
 
-/// Dead letters were queued again.
+/// These were queued, though newer ones may have been read before: dead letters again, or events of the past.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Replayed(pub(crate) Vec<(EndpointNo, loghorn_domain::Seq)>);
+pub(crate) struct Requeued(pub(crate) Vec<(EndpointNo, loghorn_domain::Seq)>);
 
 /// Begin nothing new; answers when what is under way has ended and is recorded.
 #[derive(Message)]
@@ -102,12 +102,13 @@ pub(crate) struct Arbiters {
     pub(crate) ingest: Arbiter,
     pub(crate) router: Arbiter,
     pub(crate) delivery: Vec<Arbiter>,
+    pub(crate) jobs: Arbiter,
 }
 
 impl Arbiters {
     pub(crate) fn new(delivery: usize) -> Self {
         let delivery = (0..delivery.max(1)).map(|_| Arbiter::new()).collect();
-        Self { ingest: Arbiter::new(), router: Arbiter::new(), delivery }
+        Self { ingest: Arbiter::new(), router: Arbiter::new(), delivery, jobs: Arbiter::new() }
     }
 
     pub(crate) fn start_ingest(&self, shared: &Shared) -> Addr<IngestActor> {
@@ -132,7 +133,7 @@ impl Arbiters {
     }
 
     fn stop(&self) {
-        for arbiter in self.delivery.iter().chain([&self.ingest, &self.router]) {
+        for arbiter in self.delivery.iter().chain([&self.ingest, &self.router, &self.jobs]) {
             arbiter.stop();
         }
     }
@@ -291,10 +292,10 @@ impl Handler<EndpointDeleted> for SupervisorActor {
     }
 }
 
-impl Handler<Replayed> for SupervisorActor {
+impl Handler<Requeued> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, Replayed(deliveries): Replayed, _: &mut Self::Context) {
+    fn handle(&mut self, Requeued(deliveries): Requeued, _: &mut Self::Context) {
         let mut lowest: HashMap<EndpointNo, loghorn_domain::Seq> = HashMap::new();
         for (endpoint, seq) in deliveries {
             lowest.entry(endpoint).and_modify(|low| *low = seq.min(*low)).or_insert(seq);

@@ -20,11 +20,12 @@ use crate::{
     AppendError, Directory, Ingest, Metrics, Options, Random, Subscriptions,
     changes::Changes,
     gate::Gate,
+    jobs::Jobs,
     router::RouterActor,
     sender,
     shared::Shared,
     slot::Slot,
-    supervisor::{Arbiters, DrainAll, End, Replayed, SupervisorActor},
+    supervisor::{Arbiters, DrainAll, End, Requeued, SupervisorActor},
 };
 
 /// A running system. Cheap to clone.
@@ -33,6 +34,7 @@ pub struct System {
     shared: Arc<Shared>,
     ingest: Ingest,
     router: Slot<RouterActor>,
+    jobs: Arc<Jobs>,
     recovered: Recovered,
     is_draining: Arc<AtomicBool>,
 }
@@ -184,11 +186,13 @@ impl System {
         let is_draining = Arc::new(AtomicBool::new(false));
         let ingest_slot = Slot::new(arbiters.start_ingest(&shared));
         let router = Slot::new(arbiters.start_router(&shared));
+        let jobs_arbiter = arbiters.jobs.handle();
         let supervisor =
             SupervisorActor::new(shared.clone(), arbiters, ingest_slot.clone(), router.clone(), is_draining.clone());
         changes.connect(supervisor.start());
+        let jobs = Jobs::load(shared.clone(), jobs_arbiter, is_draining.clone()).await?;
         let ingest = Ingest::new(gate, ingest_slot, metrics, clock, is_draining.clone());
-        Ok(Self { shared, ingest, router, recovered, is_draining })
+        Ok(Self { shared, ingest, router, jobs, recovered, is_draining })
     }
 
     /// The way in.
@@ -199,6 +203,11 @@ impl System {
     /// The subscriptions.
     pub fn subscriptions(&self) -> &Arc<Subscriptions> {
         &self.shared.subscriptions
+    }
+
+    /// The jobs.
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        &self.jobs
     }
 
     /// What each endpoint is doing now.
@@ -292,7 +301,7 @@ impl System {
         let shared = &self.shared;
         let replayed = shared.store.queue.replay(shared.fence, deliveries, shared.clock.now()).await?;
         if let Some(supervisor) = shared.changes.supervisor() {
-            supervisor.do_send(Replayed(replayed.clone()));
+            supervisor.do_send(Requeued(replayed.clone()));
         }
         Ok(replayed)
     }

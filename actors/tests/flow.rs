@@ -120,7 +120,7 @@ async fn a_deleted_subscription_gets_nothing_more() {
     let system = system().await;
     let (url, count) = receiver().await;
     let made = system.subscriptions().create(spec(&url), None).await.unwrap();
-    system.subscriptions().set_paused(&made.id, true).await.unwrap();
+    system.subscriptions().set_paused(&made.id, None, true).await.unwrap();
     append(&system, 5).await;
     until(|| system.delivery_stats(None).queued == 5).await;
     system.subscriptions().delete(&made.id, None).await.unwrap();

@@ -191,6 +191,9 @@ impl Reason {
     }
 }
 
+/// The webhook's header that says where its delivery came from, unless it is [`Origin::Live`].
+pub const ORIGIN_HEADER: &str = "webhook-origin";
+
 /// Where a delivery came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

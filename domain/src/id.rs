@@ -196,6 +196,37 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
+/// A job's id: `job_` and a UUIDv7.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(Arc<str>);
+
+impl JobId {
+    /// The id of a job that began at `at`; `number` tells those of one moment apart.
+    pub fn new(at: Timestamp, number: u32) -> Self {
+        Self(format!("job_{:032x}", sortable(at, number, Seq(0))).into())
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for JobId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.strip_prefix("job_").and_then(unsortable);
+        parsed.map(|_| Self(Arc::from(text))).ok_or(ParseIdError { prefix: "job_" })
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 macro_rules! serde_as_text {
     ($($id:ty),*) => {$(
         impl Serialize for $id {
@@ -213,7 +244,7 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(EventId, DeliveryId, SubscriptionId);
+serde_as_text!(EventId, DeliveryId, SubscriptionId, JobId);
 
 #[cfg(test)]
 mod tests {

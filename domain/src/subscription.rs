@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     EndpointNo, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
-    filter::{self, Filter},
+    filter::{self, Filter, Pool},
     secret::Secret,
 };
 
@@ -37,6 +37,9 @@ pub struct Spec {
     /// What narrows it further.
     #[serde(default)]
     pub filters: filter::Spec,
+    /// Whether matching events are sent, or only counted and shown.
+    #[serde(default)]
+    pub mode: Mode,
     /// The form of the body.
     #[serde(default)]
     pub format: Format,
@@ -66,6 +69,17 @@ fn default_signature_header() -> Option<String> {
 
 const fn default_enabled() -> bool {
     true
+}
+
+/// Whether matching events are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Live,
+    /// They are only counted and shown, until the subscription is made live.
+    Shadow,
 }
 
 /// The form of a webhook's body.
@@ -128,8 +142,9 @@ impl Spec {
             }
         }
         problems.extend(egress::check_headers(&self.headers).err());
-        if let Err(problem) = Filter::compile(self.filters.clone()) {
-            problems.push(Problem::new(format!("/filters{}", problem.pointer), problem.detail));
+        if let Err(wrong) = Filter::compile(&self.filters, &Pool::default()) {
+            let below = |problem: Problem| Problem::new(format!("/filters{}", problem.pointer), problem.detail);
+            problems.extend(wrong.into_iter().map(below));
         }
         problems
     }
@@ -142,7 +157,7 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     for segment in error.path() {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_part(key))),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
@@ -150,15 +165,15 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let quoted = |before: &str| detail.strip_prefix(before).and_then(|rest| rest.split('`').next());
     let member = quoted("unknown field `").or_else(|| quoted("missing field `"));
     if let Some(member) = member
-        && !pointer.ends_with(&format!("/{}", escape(member)))
+        && !pointer.ends_with(&format!("/{}", pointer_part(member)))
     {
-        pointer.push_str(&format!("/{}", escape(member)));
+        pointer.push_str(&format!("/{}", pointer_part(member)));
     }
     Problem { pointer, detail }
 }
 
 /// One part of a JSON pointer (RFC 6901).
-fn escape(member: &str) -> String {
+pub(crate) fn pointer_part(member: &str) -> String {
     member.replace('~', "~0").replace('/', "~1")
 }
 

@@ -9,7 +9,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
-use loghorn_actors::{AppendError, ChangeError, Overloaded, RETRY_AFTER, ReplayError, TestError};
+use loghorn_actors::{AppendError, ChangeError, JobError, Overloaded, RETRY_AFTER, ReplayError, TestError};
 use loghorn_domain::{Problem as Wrong, Timestamp};
 use loghorn_storage::Error as StoreError;
 use serde::{Deserialize, Serialize};
@@ -262,6 +262,16 @@ impl From<ChangeError> for Error {
             ChangeError::Stale { version } => Self::stale(version),
             ChangeError::Invalid(problems) => Self::invalid(problems),
             ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::NotFound => Self::not_found("job"),
+            JobError::Conflict { detail, remedy } => Self::conflict(detail, remedy),
+            JobError::Store(error) => error.into(),
         }
     }
 }

@@ -34,10 +34,12 @@ pub struct State {
     pub(crate) system: System,
     pub(crate) options: Arc<Options>,
     pub(crate) ledger: Arc<api::ledger::Cache>,
-    pub(crate) made: Arc<api::subscriptions::Made>,
+    pub(crate) made: Arc<api::creations::Made>,
     /// For work that would hold up a server's thread: as much at a time as there are processors. More would only take
     /// memory.
     pub(crate) heavy: Arc<Semaphore>,
+    /// For trials of filters, which read long stretches of the log.
+    pub(crate) trials: Arc<Semaphore>,
 }
 
 impl State {
@@ -45,7 +47,8 @@ impl State {
     pub fn new(system: System, options: Options) -> Self {
         error::started(system.started_at());
         let heavy = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default(), heavy }
+        let trials = Arc::new(Semaphore::new(api::filters::AT_ONCE));
+        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default(), heavy, trials }
     }
 }
 

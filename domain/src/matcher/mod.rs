@@ -1,11 +1,33 @@
-//! The index over all subscriptions: an immutable snapshot, swapped as a whole when a subscription changes.
+//! The index over all subscriptions: which of them want an event, without asking each.
 //!
-//! Subscriptions that name an event type exactly are found by that name; those with wildcards are asked one by one.
-//! Only candidates see their filter.
+//! A subscription is filed under its event types ([`types`]), and among those of one type under something rare that
+//! its filter needs ([`access`]): a value in the metadata, a source, a threshold. An event is looked up by what it
+//! has; only the candidates so found see their whole filter. What filters share (regular expressions, `where`) is
+//! asked once for each event.
+//!
+//! A [`Matcher`] is an immutable snapshot. A change makes another one that shares all but a few nodes with it
+//! ([`cow`]), so that one change among 100,000 subscriptions costs microseconds.
 
-use std::{collections::HashMap, sync::Arc};
+mod access;
+mod cow;
+mod group;
+mod hash;
+mod sorted;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod types;
 
-use crate::{EndpointNo, Event, Subscription, filter::Filter};
+use std::sync::Arc;
+
+use crate::{
+    EndpointNo, Event, Problem, Seq, Subscription,
+    filter::{Filter, Memo, Pool},
+    subscription::Mode,
+};
+use cow::CowMap;
+use group::{Facts, Group};
+use types::Shapes;
 
 /// A subscription made ready for matching.
 #[derive(Debug)]
@@ -14,71 +36,168 @@ pub struct Compiled {
     pub subscription: Arc<Subscription>,
     /// Its filter.
     pub filter: Filter,
+    // What is asked of every candidate stands here, so that most need no look at the subscription.
+    endpoint: EndpointNo,
+    since: Seq,
+    mode: Mode,
 }
 
 impl Compiled {
+    /// Compiles the filter of `subscription`. Pointers of problems are relative to the filter.
+    pub fn new(subscription: Subscription, pool: &Pool) -> Result<Self, Vec<Problem>> {
+        let filter = Filter::compile(&subscription.spec.filters, pool)?;
+        let (endpoint, since, mode) = (subscription.endpoint, subscription.since, subscription.spec.mode);
+        Ok(Self { subscription: Arc::new(subscription), filter, endpoint, since, mode })
+    }
+
     /// Whether the subscription takes `event`: its types, its filter, and that the event came after it was made.
     pub fn matches(&self, event: &Event) -> bool {
-        let patterns = &self.subscription.spec.events;
-        self.is_due(event)
-            && patterns.iter().any(|p| p.matches(event.head.event_type.as_str()))
+        self.subscription.is_active()
+            && event.seq > self.since
+            && self.subscription.spec.events.iter().any(|pattern| pattern.matches(event.head.event_type.as_str()))
             && self.filter.matches(event)
     }
-
-    fn is_due(&self, event: &Event) -> bool {
-        self.subscription.is_active() && event.seq > self.subscription.since
-    }
 }
 
-/// An immutable snapshot of all subscriptions.
-#[derive(Debug, Default)]
+/// Who wants an event; no one twice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matches {
+    /// Gets it.
+    pub endpoints: Vec<EndpointNo>,
+    /// Would get it if it were live.
+    pub shadows: Vec<EndpointNo>,
+}
+
+/// An immutable snapshot of all subscriptions. Cheap to clone.
+#[derive(Debug, Clone, Default)]
 pub struct Matcher {
-    by_endpoint: HashMap<EndpointNo, Arc<Compiled>>,
-    by_type: HashMap<Box<str>, Vec<Arc<Compiled>>>,
-    wild: Vec<Arc<Compiled>>,
+    by_endpoint: CowMap<Arc<Compiled>>,
+    /// By the key of a pattern; active subscriptions only.
+    groups: CowMap<Arc<Group>>,
+    shapes: Shapes,
 }
+
+/// Memory that is used again from event to event.
+#[derive(Debug, Default)]
+pub struct Scratch(Memo);
 
 impl Matcher {
     /// The snapshot of these subscriptions.
     pub fn new(subscriptions: impl IntoIterator<Item = Arc<Compiled>>) -> Self {
         let mut matcher = Self::default();
-        for compiled in subscriptions {
-            let patterns = &compiled.subscription.spec.events;
-            if patterns.iter().any(|pattern| pattern.exact().is_none()) {
-                matcher.wild.push(compiled.clone());
-            } else {
-                for name in patterns.iter().filter_map(|pattern| pattern.exact()) {
-                    let filed = matcher.by_type.entry(name.into()).or_default();
-                    // A list may name a type twice; one subscription gets one delivery.
-                    if filed.last().is_none_or(|last| !Arc::ptr_eq(last, &compiled)) {
-                        filed.push(compiled.clone());
-                    }
-                }
-            }
-            matcher.by_endpoint.insert(compiled.subscription.endpoint, compiled);
-        }
+        subscriptions.into_iter().for_each(|compiled| matcher.insert(compiled));
         matcher
     }
 
-    /// The endpoints that get `event`, no one twice. A test event goes to its one endpoint, whatever its filter says.
-    pub fn endpoints(&self, event: &Event) -> Vec<EndpointNo> {
-        if let Some(only) = event.head.only {
-            return self.by_endpoint.contains_key(&only).then_some(only).into_iter().collect();
+    /// This snapshot with `compiled` in place of what its endpoint had before.
+    #[must_use]
+    pub fn with(&self, compiled: Arc<Compiled>) -> Self {
+        let mut matcher = self.clone();
+        matcher.insert(compiled);
+        matcher
+    }
+
+    /// This snapshot without the subscription of `endpoint`.
+    #[must_use]
+    pub fn without(&self, endpoint: EndpointNo) -> Self {
+        let mut matcher = self.clone();
+        matcher.remove(endpoint);
+        matcher
+    }
+
+    fn insert(&mut self, compiled: Arc<Compiled>) {
+        let endpoint = compiled.endpoint;
+        self.remove(endpoint);
+        self.file(&compiled, true);
+        self.by_endpoint.change(hash::of_endpoint(endpoint), |entry| *entry = Some(compiled));
+    }
+
+    fn remove(&mut self, endpoint: EndpointNo) {
+        let mut removed = None;
+        self.by_endpoint.change(hash::of_endpoint(endpoint), |entry| removed = entry.take());
+        if let Some(removed) = removed {
+            self.file(&removed, false);
         }
-        let exact = self.by_type.get(event.head.event_type.as_str()).into_iter().flatten();
-        let exact = exact.filter(|compiled| compiled.is_due(event) && compiled.filter.matches(event));
-        let wild = self.wild.iter().filter(|compiled| compiled.matches(event));
-        exact.chain(wild).map(|compiled| compiled.subscription.endpoint).collect()
+    }
+
+    /// Files `compiled` under each of its patterns, or takes it away from there.
+    fn file(&mut self, compiled: &Arc<Compiled>, is_added: bool) {
+        if !compiled.subscription.is_active() {
+            return;
+        }
+        let patterns = &compiled.subscription.spec.events;
+        for (at, pattern) in patterns.iter().enumerate() {
+            // A list may name a pattern twice.
+            if patterns[..at].contains(pattern) {
+                continue;
+            }
+            self.shapes.put(pattern, is_added);
+            self.groups.change(types::key(pattern), |entry| {
+                let mut group = entry.take().unwrap_or_default();
+                let inner = Arc::make_mut(&mut group);
+                if is_added {
+                    inner.add(compiled)
+                } else {
+                    inner.remove(compiled)
+                }
+                *entry = Some(group).filter(|group| !group.is_empty());
+            });
+        }
+    }
+
+    /// Who gets `event`. A test event goes to its one endpoint, whatever its filter says.
+    pub fn matches(&self, event: &Event, scratch: &mut Scratch) -> Matches {
+        let mut matches = Matches::default();
+        if let Some(only) = event.head.only {
+            matches.endpoints.extend(self.get(only).map(|_| only));
+            return matches;
+        }
+        scratch.0.clear();
+        let mut facts = Facts::new(event, std::mem::take(&mut scratch.0));
+        let event_type = event.head.event_type.as_str();
+        self.shapes.each_key(event_type, &mut |key| {
+            let Some(group) = self.groups.get(key) else { return };
+            group.each_candidate(&mut facts, &mut |compiled, memo| {
+                // Only active ones are filed.
+                if event.seq > compiled.since && compiled.filter.holds(event, memo) {
+                    match compiled.mode {
+                        Mode::Live => matches.endpoints.push(compiled.endpoint),
+                        Mode::Shadow => matches.shadows.push(compiled.endpoint),
+                    }
+                }
+            });
+        });
+        scratch.0 = facts.memo;
+        for endpoints in [&mut matches.endpoints, &mut matches.shadows] {
+            endpoints.sort_unstable();
+            endpoints.dedup();
+        }
+        matches
     }
 
     /// The subscription of this endpoint.
     pub fn get(&self, endpoint: EndpointNo) -> Option<&Arc<Compiled>> {
-        self.by_endpoint.get(&endpoint)
+        self.by_endpoint.get(hash::of_endpoint(endpoint))
     }
 
     /// All subscriptions, in no order.
     pub fn subscriptions(&self) -> impl Iterator<Item = &Arc<Compiled>> {
-        self.by_endpoint.values()
+        let mut all = Vec::with_capacity(self.len());
+        self.by_endpoint.each(&mut |compiled| all.push(compiled));
+        all.into_iter()
+    }
+
+    /// What differs from an `older` snapshot: the endpoint, and its subscription now (`None`: it is gone). Costs as
+    /// much as there are differences, whatever else there is.
+    pub fn changes_since<'m>(&'m self, older: &'m Self) -> Vec<(EndpointNo, Option<&'m Arc<Compiled>>)> {
+        let mut changes = Vec::new();
+        self.by_endpoint.each_difference(&older.by_endpoint, &mut |before, after| match (before, after) {
+            (Some(before), Some(after)) if Arc::ptr_eq(before, after) => {}
+            (_, Some(after)) => changes.push((after.endpoint, Some(after))),
+            (Some(before), None) => changes.push((before.endpoint, None)),
+            (None, None) => {}
+        });
+        changes
     }
 
     /// How many subscriptions there are.
@@ -89,54 +208,5 @@ impl Matcher {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_endpoint.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{Draft, Pattern, Seq, Timestamp, event::Limits};
-
-    fn subscription(endpoint: u32, patterns: Vec<String>) -> Arc<Compiled> {
-        let events: Vec<Pattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
-        let json = serde_json::json!({"name": "s", "url": "https://example.com/", "events": events});
-        let spec = crate::subscription::Spec::from_json(json).unwrap();
-        let mut subscription = crate::subscription::tests::subscription(spec);
-        subscription.endpoint = EndpointNo(endpoint);
-        let filter = Filter::compile(subscription.spec.filters.clone()).unwrap();
-        Arc::new(Compiled { subscription: Arc::new(subscription), filter })
-    }
-
-    fn event(event_type: &str, only: Option<EndpointNo>) -> Event {
-        let draft = Draft::from_json(format!(r#"{{"event_type":"{event_type}"}}"#).as_bytes()).unwrap();
-        let mut new = draft.seal(Timestamp::from_millis(0), Limits::default()).unwrap();
-        new.head.only = only;
-        Event::new(Seq(9), "e".parse().unwrap(), new.head, new.tail)
-    }
-
-    proptest! {
-        #[test]
-        fn the_index_agrees_with_asking_each(
-            patterns in proptest::collection::vec(
-                proptest::collection::vec(r"(a|b|\*|\*\*)(\.(a|b|\*|\*\*)){0,2}", 1..4), 0..20),
-            name in r"[ab](\.[ab]){0,2}",
-        ) {
-            let all: Vec<_> = (0..).zip(patterns).map(|(n, patterns)| subscription(n, patterns)).collect();
-            let event = event(&name, None);
-            let naive: Vec<_> =
-                all.iter().filter(|c| c.matches(&event)).map(|c| c.subscription.endpoint).collect();
-            let mut found = Matcher::new(all).endpoints(&event);
-            found.sort();
-            prop_assert_eq!(found, naive);
-        }
-    }
-
-    #[test]
-    fn a_test_event_goes_to_its_one_endpoint() {
-        let matcher = Matcher::new([subscription(1, vec!["**".into()]), subscription(2, vec!["x".into()])]);
-        assert_eq!(matcher.endpoints(&event("log.info", Some(EndpointNo(2)))), [EndpointNo(2)]);
-        assert_eq!(matcher.endpoints(&event("log.info", Some(EndpointNo(3)))), []);
     }
 }

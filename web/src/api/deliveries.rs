@@ -4,8 +4,8 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, EventId, Seq, Subscription, SubscriptionId, Timestamp,
-    delivery::{Attempt, Status},
+    Class, DeliveryId, EndpointNo, EventId, Origin, Seq, Subscription, SubscriptionId, Timestamp,
+    delivery::{Attempt, ORIGIN_HEADER, Status},
     signing::Signer,
     subscription::State::Disabled,
 };
@@ -293,6 +293,9 @@ async fn constant_headers(state: &State, record: &DeliveryRecord, id: &str) -> R
     headers.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
     headers
         .extend(subscription.spec.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
+    if record.origin != Origin::Live {
+        headers.insert(ORIGIN_HEADER.into(), record.origin.name().into());
+    }
     if let Some(name) = &subscription.spec.signature_header
         && let Some(event) = state.system.store().log.get(record.seq).await?
     {

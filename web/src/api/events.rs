@@ -247,7 +247,7 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
     Ok(HttpResponse::Ok().json(Page { items, next_cursor: page.next.map(|seq| lists::cursor("e", &[seq.0])) }))
 }
 
-fn raw(event: &Event) -> Result<Box<RawValue>, Error> {
+pub(crate) fn raw(event: &Event) -> Result<Box<RawValue>, Error> {
     RawValue::from_string(event.json())
         .map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()).into())
 }
@@ -259,7 +259,7 @@ pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Resul
     Ok(HttpResponse::Ok().content_type("application/json").body(event.json()))
 }
 
-async fn find(state: &State, id: &str) -> Result<Arc<Event>, Error> {
+pub(crate) async fn find(state: &State, id: &str) -> Result<Arc<Event>, Error> {
     let id: EventId = id.parse().map_err(|_| Error::not_found("event"))?;
     state.system.store().log.find(id).await?.ok_or_else(|| Error::not_found("event"))
 }

@@ -1,9 +1,13 @@
 //! The API, one file a noun: wire types, handlers and their description together.
 
+pub(crate) mod creations;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
+pub mod explain;
+pub mod filters;
 pub mod health;
+pub mod jobs;
 pub mod ledger;
 mod metrics;
 pub mod stats;
@@ -37,6 +41,7 @@ pub struct Page<T> {
         events::list,
         events::get,
         events::deliveries,
+        explain::get,
         subscriptions::create,
         subscriptions::list,
         subscriptions::get,
@@ -46,6 +51,13 @@ pub struct Page<T> {
         subscriptions::test,
         subscriptions::pause,
         subscriptions::resume,
+        subscriptions::promote,
+        subscriptions::shadow,
+        jobs::backfill,
+        jobs::list,
+        jobs::get,
+        jobs::cancel,
+        filters::test,
         deliveries::list,
         deliveries::get,
         deliveries::resend,
@@ -71,6 +83,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             resource("/events", "GET, HEAD, POST").route(get().to(events::list)).route(web::post().to(events::create)),
         )
         .service(resource("/events/{id}/deliveries", "GET, HEAD").route(get().to(events::deliveries)))
+        .service(resource("/events/{id}/explain", "GET, HEAD").route(get().to(explain::get)))
         .service(resource("/events/{id}", "GET, HEAD").route(get().to(events::get)))
         .service(
             resource("/subscriptions", "GET, HEAD, POST")
@@ -87,6 +100,16 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/subscriptions/{id}/test", "POST").route(web::post().to(subscriptions::test)))
         .service(resource("/subscriptions/{id}/pause", "POST").route(web::post().to(subscriptions::pause)))
         .service(resource("/subscriptions/{id}/resume", "POST").route(web::post().to(subscriptions::resume)))
+        .service(resource("/subscriptions/{id}/promote", "POST").route(web::post().to(subscriptions::promote)))
+        .service(resource("/subscriptions/{id}/shadow", "GET, HEAD").route(get().to(subscriptions::shadow)))
+        .service(resource("/subscriptions/{id}/backfill", "POST").route(web::post().to(jobs::backfill)))
+        .service(resource("/filters/test", "POST").route(web::post().to(filters::test)))
+        .service(resource("/jobs", "GET, HEAD").route(get().to(jobs::list)))
+        .service(
+            resource("/jobs/{id}", "GET, HEAD, DELETE")
+                .route(get().to(jobs::get))
+                .route(web::delete().to(jobs::cancel)),
+        )
         .service(resource("/deliveries", "GET, HEAD").route(get().to(deliveries::list)))
         .service(resource("/deliveries/{id}", "GET, HEAD").route(get().to(deliveries::get)))
         .service(resource("/deliveries/{id}/resend", "POST").route(web::post().to(deliveries::resend)))

@@ -42,6 +42,9 @@ pub struct SubscriptionPatch {
 pub struct Optional {
     /// What narrows it further; all members must hold.
     pub filters: Option<Filters>,
+    /// `live`, or `shadow`: matching events are counted and shown, but not sent, until it is promoted.
+    #[schema(example = "live")]
+    pub mode: Option<String>,
     /// The form of the body: `standard`.
     #[schema(example = "standard")]
     pub format: Option<String>,
@@ -75,10 +78,46 @@ pub struct Filters {
     pub min_level: Option<String>,
     /// A regular expression that is searched in the message.
     pub message: Option<String>,
+    /// By path within the metadata, dotted (`card.brand`) or a JSONPath (`$.items[*].sku`): a value that must be equal,
+    /// a list of which one must, or an object of the operators `eq ne gt gte lt lte in not_in exists regex prefix
+    /// suffix contains`, which must all hold for the same value.
+    #[schema(value_type = Option<Object>, example = json!({"amount": {"gt": 1000}, "card.brand": ["visa", "amex"]}))]
+    pub metadata: Option<BTreeMap<String, serde_json::Value>>,
     /// A logical expression of RFC 9535 with `@` as the whole event.
     #[serde(rename = "where")]
     #[schema(example = "@.metadata.amount > 1000")]
     pub where_: Option<String>,
+    /// When the event was received, on the clock of a time zone.
+    pub schedule: Option<Schedule>,
+    /// One of these must hold.
+    #[schema(no_recursion)]
+    pub any: Option<Vec<Filters>>,
+    /// All of these must hold.
+    #[schema(no_recursion)]
+    pub all: Option<Vec<Filters>>,
+    /// This must not hold.
+    #[schema(no_recursion)]
+    pub not: Option<Box<Filters>>,
+}
+
+/// Days and hours.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Schedule {
+    /// A time zone of the IANA database; UTC where absent.
+    #[schema(example = "Europe/Berlin")]
+    pub timezone: Option<String>,
+    /// Days and ranges of days; every day where absent.
+    #[schema(example = json!(["mon-fri"]))]
+    pub days: Option<Vec<String>>,
+    /// From then on; `00:00` where absent.
+    #[schema(example = "09:00")]
+    pub from: Option<String>,
+    /// Until before then; `24:00` where absent. Not after `from`: it is on the next day.
+    #[schema(example = "17:00")]
+    pub to: Option<String>,
+    /// Not on these dates.
+    #[schema(example = json!(["2026-12-25"]))]
+    pub except: Option<Vec<String>>,
 }
 
 /// What differs from the server's settings for retries.
@@ -100,16 +139,33 @@ mod tests {
 
     use super::*;
 
+    fn filters(inner: impl Fn() -> Option<Filters>) -> Filters {
+        let text = |text: &str| Some(text.to_owned());
+        Filters {
+            source: Some(json!(["a", "b"])),
+            levels: Some(vec!["ERROR".into()]),
+            min_level: text("INFO"),
+            message: text("x"),
+            metadata: Some(BTreeMap::from([("a".into(), json!({"gt": 1}))])),
+            where_: text("@.metadata.a > 1"),
+            schedule: Some(Schedule {
+                timezone: text("Europe/Berlin"),
+                days: Some(vec!["mon-fri".into()]),
+                from: text("09:00"),
+                to: text("17:00"),
+                except: Some(vec!["2026-12-25".into()]),
+            }),
+            any: inner().map(|inner| vec![inner]),
+            all: inner().map(|inner| vec![inner]),
+            not: inner().map(Box::new),
+        }
+    }
+
     fn body() -> Value {
         let text = || Some("10s".to_owned());
         let more = Optional {
-            filters: Some(Filters {
-                source: Some(json!(["a", "b"])),
-                levels: Some(vec!["ERROR".into()]),
-                min_level: Some("INFO".into()),
-                message: text(),
-                where_: Some("@.metadata.a > 1".into()),
-            }),
+            filters: Some(filters(|| Some(filters(|| None)))),
+            mode: Some("shadow".into()),
             format: Some("standard".into()),
             headers: Some(BTreeMap::from([("X-Team".into(), "payments".into())])),
             signature_header: Some("X-Signed".into()),
@@ -120,10 +176,22 @@ mod tests {
         };
         let (name, url) = ("n".into(), "https://example.com/".into());
         let body = SubscriptionBody { name, url, events: vec!["**".into()], more, secret: None };
-        let mut body = serde_json::to_value(body).unwrap();
+        let mut body = without_nulls(serde_json::to_value(body).unwrap());
         // Taken out before the rest is read.
         body.as_object_mut().unwrap().remove("secret");
         body
+    }
+
+    /// The innermost filters have no groups.
+    fn without_nulls(value: Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let members = members.into_iter().filter(|(_, value)| !value.is_null());
+                Value::Object(members.map(|(name, value)| (name, without_nulls(value))).collect())
+            }
+            Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+            other => other,
+        }
     }
 
     #[test]

@@ -1,22 +1,20 @@
 //! Subscriptions: who wants which events, where.
 
-use std::{
-    collections::VecDeque,
-    hash::{Hash, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use loghorn_domain::{
-    DeliveryId, EventId, Problem, Subscription, SubscriptionId,
+    DeliveryId, Problem, Seq, Subscription, SubscriptionId,
     secret::Secret,
     subscription::{SHOWN_ONLY, Spec},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Page, events,
+    Page,
+    creations::Made,
+    events,
     subscription_body::{SubscriptionBody, SubscriptionPatch},
 };
 use crate::{
@@ -58,86 +56,6 @@ pub struct Tested {
     pub event_id: String,
     /// The delivery.
     pub delivery_id: String,
-}
-
-/// Creations with an `Idempotency-Key`, so that a repeat makes nothing new: the last 1000. They are kept in memory: a
-/// repeat after a restart of the server makes a second subscription.
-#[derive(Default)]
-pub(crate) struct Made(Mutex<VecDeque<Making>>);
-
-const MADE_MAX: usize = 1000;
-
-/// One creation, begun or done.
-struct Making {
-    key: EventId,
-    /// What was asked for, hashed.
-    asked: u64,
-    /// What was made; `None` while it is under way.
-    made: Option<SubscriptionId>,
-}
-
-impl Made {
-    /// Reserves `key`, before anything is waited for, so that of two at the same time only one creates; or finds what
-    /// was made with it.
-    fn begin(
-        state: &State,
-        key: &EventId,
-        body: &Map<String, Value>,
-    ) -> Result<Result<Reserved, Arc<Subscription>>, Error> {
-        let mut hasher = std::hash::DefaultHasher::new();
-        serde_json::to_string(body).unwrap_or_default().hash(&mut hasher);
-        let asked = hasher.finish();
-        let mut all = state.made.lock();
-        if let Some(at) = all.iter().position(|making| making.key == *key) {
-            let Making { asked: before, made, .. } = &all[at];
-            if *before != asked {
-                return Err(Error::conflict(
-                    "this Idempotency-Key was used for another subscription",
-                    "take a key of its own for each creation",
-                ));
-            }
-            let Some(made) = made else {
-                let remedy = "send it again in a moment, with the same key";
-                return Err(Error::conflict("a creation with this Idempotency-Key is under way", remedy));
-            };
-            if let Some(found) = state.system.subscriptions().get(made) {
-                return Ok(Err(found));
-            }
-            // It was deleted since.
-            all.remove(at);
-        }
-        all.push_back(Making { key: key.clone(), asked, made: None });
-        if all.len() > MADE_MAX {
-            all.pop_front();
-        }
-        drop(all);
-        Ok(Ok(Reserved { made: state.made.clone(), key: key.clone() }))
-    }
-
-    /// A panic elsewhere leaves nothing half-changed here.
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Making>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A key whose creation is under way; free again when dropped before it is done.
-struct Reserved {
-    made: Arc<Made>,
-    key: EventId,
-}
-
-impl Reserved {
-    fn done(self, id: &SubscriptionId) {
-        if let Some(making) = self.made.lock().iter_mut().find(|making| making.key == self.key) {
-            making.made = Some(id.clone());
-        }
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.made.lock().retain(|making| making.key != self.key || making.made.is_some());
-    }
 }
 
 fn shown(state: &State, subscription: &Subscription) -> Shown {
@@ -247,7 +165,7 @@ fn spec(object: Map<String, Value>) -> Result<Spec, Error> {
     Spec::from_json(Value::Object(object)).map_err(Error::invalid)
 }
 
-fn find(state: &State, id: &str) -> Result<Arc<Subscription>, Error> {
+pub(crate) fn find(state: &State, id: &str) -> Result<Arc<Subscription>, Error> {
     let id: SubscriptionId = id.parse().map_err(|_| Error::not_found("subscription"))?;
     state.system.subscriptions().get(&id).ok_or_else(|| Error::not_found("subscription"))
 }
@@ -441,7 +359,53 @@ pub(crate) async fn resume(
 
 async fn set_paused(state: &State, request: &HttpRequest, id: &str, is_paused: bool) -> Result<HttpResponse, Error> {
     let found = find(state, id)?;
-    if_match(request, found.version)?;
-    let changed = state.system.subscriptions().set_paused(&found.id, is_paused).await?;
+    let version = if_match(request, found.version)?;
+    let changed = state.system.subscriptions().set_paused(&found.id, version, is_paused).await?;
     Ok(answer(state, &changed))
+}
+
+/// Make a shadow live: what matches from now on is sent.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/promote", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
+pub(crate) async fn promote(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let found = find(&state, &id)?;
+    let version = if_match(&request, found.version)?;
+    let changed = state.system.subscriptions().promote(&found.id, version).await?;
+    Ok(answer(&state, &changed))
+}
+
+/// What a shadow would have sent: how much in all, and one page of the events.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Shadowed {
+    /// Events that matched while it was a shadow; goes on counting beyond what is still kept.
+    pub matched: u64,
+    /// Events of this page, newest first.
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<Box<RawValue>>,
+    /// Continue with `?cursor=`; null on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// What a shadow would have sent, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/subscriptions/{id}/shadow", tag = "subscriptions",
+    params(("id" = String, Path), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Shadowed))
+)]
+pub(crate) async fn shadow(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let query = Query::read(&request, &["limit", "cursor"])?;
+    let endpoint = find(&state, &id)?.endpoint;
+    let before = query.cursor("s")?.map(|[seq]| Seq(seq));
+    let page = state.system.store().reads.shadowed(endpoint, before, query.limit()?).await?;
+    let items = page.items.iter().map(|event| events::raw(event)).collect::<Result<_, _>>()?;
+    let next_cursor = page.next.map(|seq| lists::cursor("s", &[seq.0]));
+    let matched = state.system.store().queue.counters_of(endpoint).shadowed;
+    Ok(HttpResponse::Ok().json(Shadowed { matched, items, next_cursor }))
 }

@@ -1,0 +1,236 @@
+//! One backfill at work: reads the log, and queues what matches in small lots.
+//!
+//! Its lane is the lowest: a lot is queued only while little waits for the endpoint, and the endpoint's machine attempts
+//! what is live first. So a backfill is never more than [`LANE_MAX`] deliveries ahead of its receiver, costs no memory,
+//! and ends at once when it is cancelled. Queueing is idempotent and progress is kept after it: what a crash cut off is
+//! done again, and finds its deliveries made.
+
+use std::{sync::Arc, time::Duration};
+
+use loghorn_domain::{
+    Event, Origin, Seq, Timestamp,
+    filter::{Filter, Pool},
+    job::Backfill,
+    subscription::State,
+};
+use loghorn_storage::Error as StoreError;
+
+use crate::{jobs::Jobs, shared::Shared, supervisor::Requeued};
+
+/// Events and bytes that are read at a time.
+const READ: usize = 2000;
+const READ_BYTES: usize = 4 << 20;
+/// Deliveries that may wait for the endpoint while another lot is queued.
+const LANE_MAX: u64 = 256;
+/// Largest lot.
+const LOT_MAX: usize = 128;
+/// How often it is looked whether there is room: soon at first, then seldom.
+const LOOK_MIN: Duration = Duration::from_millis(5);
+const LOOK_MAX: Duration = Duration::from_millis(250);
+/// The time that a lot stands for where a rate is kept.
+const PACE: Duration = Duration::from_millis(100);
+/// How often progress is kept.
+const SAVE_EVERY: Duration = Duration::from_millis(500);
+
+/// How it ended.
+pub(crate) enum End {
+    Done,
+    Cancelled,
+    /// It cannot go on.
+    Failed(&'static str),
+    /// The process ends; the job goes on at the next start.
+    Interrupted,
+}
+
+/// Works until the end of its range. `is_resumed`: an earlier process may have queued what its progress does not show.
+pub(crate) async fn run(shared: &Shared, jobs: &Jobs, job: Backfill, is_resumed: bool) -> Result<End, StoreError> {
+    let Ok(filter) = Filter::compile(&job.ruling.filters, &Pool::default()) else {
+        return Ok(End::Failed("the filter it began with cannot be read by this version"));
+    };
+    let now = shared.clock.monotonic();
+    let mut work = Work { shared, jobs, filter, job, may_be_made: is_resumed, next_lot_at: now, saved_at: now };
+    let end = work.run().await?;
+    work.save().await?;
+    Ok(end)
+}
+
+struct Work<'a> {
+    shared: &'a Shared,
+    jobs: &'a Jobs,
+    filter: Filter,
+    job: Backfill,
+    may_be_made: bool,
+    /// By the monotonic clock.
+    next_lot_at: Duration,
+    saved_at: Duration,
+}
+
+impl Work<'_> {
+    async fn run(&mut self) -> Result<End, StoreError> {
+        let mut reading = self.read(self.job.cursor);
+        while self.job.cursor < self.job.to {
+            if let Some(end) = self.end() {
+                return Ok(end);
+            }
+            let mut events = reading.await?;
+            events.retain(|event| event.seq <= self.job.to);
+            let Some(last) = events.last().map(|event| event.seq) else {
+                // Retention went by.
+                self.job.cursor = self.job.to;
+                break;
+            };
+            // The next are read while these are looked at.
+            reading = self.read(last);
+            let matching: Vec<(Seq, Timestamp)> = events
+                .iter()
+                .filter(|event| self.takes(event))
+                .map(|event| (event.seq, event.head.received_at))
+                .collect();
+            if self.job.dry_run {
+                self.job.matched += matching.len() as u64;
+            } else if let Some(end) = self.queue(&matching).await? {
+                return Ok(end);
+            }
+            self.job.cursor = last;
+            self.show(None);
+            if self.shared.clock.monotonic().saturating_sub(self.saved_at) >= SAVE_EVERY {
+                self.save().await?;
+            }
+        }
+        Ok(End::Done)
+    }
+
+    fn read(&self, after: Seq) -> loghorn_storage::Pending<Vec<Arc<Event>>> {
+        self.shared.store.reads.scan(after, READ, READ_BYTES)
+    }
+
+    fn takes(&self, event: &Event) -> bool {
+        let (head, job) = (&event.head, &self.job);
+        head.only.is_none()
+            && (job.since <= head.received_at && head.received_at < job.until)
+            && job.ruling.events.iter().any(|pattern| pattern.matches(head.event_type.as_str()))
+            && self.filter.matches(event)
+    }
+
+    /// Why it is to end now, if it is.
+    fn end(&self) -> Option<End> {
+        if self.jobs.is_draining() {
+            return Some(End::Interrupted);
+        }
+        if self.jobs.is_cancelled(&self.job.id) {
+            return Some(End::Cancelled);
+        }
+        let subscription = self.shared.subscriptions.get(&self.job.subscription);
+        match subscription.map(|subscription| subscription.state()) {
+            None => Some(End::Failed("the subscription was deleted")),
+            Some(State::Disabled) if !self.job.dry_run => Some(End::Failed("the subscription was disabled")),
+            Some(_) => None,
+        }
+    }
+
+    /// Queues the deliveries of these events, as fast as there is room.
+    async fn queue(&mut self, events: &[(Seq, Timestamp)]) -> Result<Option<End>, StoreError> {
+        let mut rest = events;
+        while let Some((first, _)) = rest.first() {
+            let room = match self.room().await {
+                Ok(room) => room,
+                Err(end) => return Ok(Some(end)),
+            };
+            let (lot, after) = rest.split_at(room.min(rest.len()));
+            let new = self.without_made(lot).await?;
+            let made = self.make(&new, *first).await?;
+            self.job.matched += lot.len() as u64;
+            self.job.queued += made + (lot.len() - new.len()) as u64;
+            self.job.skipped += new.len() as u64 - made;
+            self.job.cursor = lot.last().map_or(self.job.cursor, |(seq, _)| *seq);
+            self.pace(lot.len());
+            self.show(None);
+            if self.shared.clock.monotonic().saturating_sub(self.saved_at) >= SAVE_EVERY {
+                self.save().await?;
+            }
+            rest = after;
+        }
+        Ok(None)
+    }
+
+    async fn make(&self, lot: &[(Seq, Timestamp)], first: Seq) -> Result<u64, StoreError> {
+        let (shared, endpoint) = (self.shared, self.job.endpoint);
+        let made = shared.store.queue.backfill(shared.fence, endpoint, lot.to_vec(), shared.clock.now()).await?;
+        if made > 0
+            && let Some(supervisor) = shared.changes.supervisor()
+        {
+            supervisor.do_send(Requeued(vec![(endpoint, first)]));
+        }
+        Ok(made)
+    }
+
+    /// After a restart: without those that this job queued before, and did not come to note. They are the first ones,
+    /// so the first that has no delivery ends the search.
+    async fn without_made(&mut self, lot: &[(Seq, Timestamp)]) -> Result<Vec<(Seq, Timestamp)>, StoreError> {
+        let mut new = Vec::with_capacity(lot.len());
+        for event in lot {
+            let is_made = self.may_be_made && {
+                let found = self.shared.store.reads.delivery(self.job.endpoint, event.0).await?;
+                self.may_be_made = found.is_some();
+                found.is_some_and(|(record, _)| record.origin == Origin::Backfill)
+            };
+            if !is_made {
+                new.push(*event);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Waits for room for another lot; how many fit.
+    async fn room(&mut self) -> Result<usize, End> {
+        let mut look = LOOK_MIN;
+        loop {
+            if let Some(end) = self.end() {
+                return Err(end);
+            }
+            let waiting = self.shared.store.queue.counters_of(self.job.endpoint).waiting;
+            let early = self.next_lot_at.saturating_sub(self.shared.clock.monotonic());
+            if waiting < LANE_MAX && early.is_zero() {
+                let room = usize::try_from(LANE_MAX - waiting).unwrap_or(LOT_MAX);
+                let paced = self.job.rate.map_or(LOT_MAX, |rate| rate.within(PACE));
+                return Ok(room.min(paced).min(LOT_MAX));
+            }
+            let sleep = if waiting < LANE_MAX { early.min(LOOK_MAX) } else { look };
+            if look >= LOOK_MAX {
+                self.show(Some(self.why(waiting)));
+            }
+            tokio::time::sleep(sleep).await;
+            look = (look * 2).min(LOOK_MAX);
+        }
+    }
+
+    fn why(&self, waiting: u64) -> String {
+        if waiting < LANE_MAX {
+            return "its rate".into();
+        }
+        let is_paused = self
+            .shared
+            .subscriptions
+            .get(&self.job.subscription)
+            .is_some_and(|subscription| subscription.state() == State::Paused);
+        let why = if is_paused { "the subscription is paused, and " } else { "" };
+        format!("{why}{waiting} deliveries wait for its receiver; it goes on below {LANE_MAX}")
+    }
+
+    /// Another lot not before these are due.
+    fn pace(&mut self, n: usize) {
+        if let Some(rate) = self.job.rate {
+            let n = u32::try_from(n).unwrap_or(u32::MAX);
+            self.next_lot_at = self.next_lot_at.max(self.shared.clock.monotonic()) + rate.interval() * n;
+        }
+    }
+
+    fn show(&self, waiting: Option<String>) {
+        self.jobs.show(&self.job, waiting);
+    }
+
+    async fn save(&mut self) -> Result<(), StoreError> {
+        self.saved_at = self.shared.clock.monotonic();
+        self.jobs.save(&self.job).await
+    }
+}

@@ -1,0 +1,175 @@
+//! Jobs: long work that a person asked for, kept on disk with its progress, so that it goes on after a crash.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{EndpointNo, JobId, Seq, SubscriptionId, Timestamp, ruling::Ruling};
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// At work, or waiting for room.
+    Running,
+    /// All done.
+    Done,
+    /// A person ended it.
+    Cancelled,
+    /// It cannot go on.
+    Failed,
+}
+
+/// A backfill: past events of the log, delivered to one subscription through the filter it had when this began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// Its id.
+    pub id: JobId,
+    /// Whose.
+    pub subscription: SubscriptionId,
+    /// Its queue.
+    pub endpoint: EndpointNo,
+    /// What decides.
+    pub ruling: Ruling,
+    /// Events received from then on.
+    pub since: Timestamp,
+    /// Events received before.
+    pub until: Timestamp,
+    /// Deliveries a second at most.
+    pub rate: Option<Rate>,
+    /// Only counts.
+    pub dry_run: bool,
+    /// The last event before those to be read.
+    pub from: Seq,
+    /// The last event to be read.
+    pub to: Seq,
+    /// The last event that was read.
+    pub cursor: Seq,
+    /// Where it stands.
+    pub state: State,
+    /// Events that match.
+    pub matched: u64,
+    /// Deliveries made.
+    pub queued: u64,
+    /// Of the matching events, those that had a delivery to this subscription already.
+    pub skipped: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl Backfill {
+    /// Events to be read in all.
+    pub fn total(&self) -> u64 {
+        self.to.0.saturating_sub(self.from.0)
+    }
+
+    /// Events that were read.
+    pub fn done(&self) -> u64 {
+        self.cursor.0.saturating_sub(self.from.0)
+    }
+}
+
+/// So many in a second. Written `"20/s"`, `"600/min"`, `"5/h"`, or as a number, which is in a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    per_second: f64,
+}
+
+/// The highest rate that can be written.
+const PER_SECOND_MAX: f64 = 1e6;
+
+impl Rate {
+    /// How long one takes.
+    pub fn interval(self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.per_second)
+    }
+
+    /// How many fit into `span`, at least one.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    pub fn within(self, span: Duration) -> usize {
+        (self.per_second * span.as_secs_f64()).clamp(1.0, PER_SECOND_MAX) as usize
+    }
+
+    /// From a number a second; `None` where it is not above 0 and at most a million.
+    pub fn per_second(per_second: f64) -> Option<Self> {
+        (per_second > 1e-6 && per_second <= PER_SECOND_MAX).then_some(Self { per_second })
+    }
+}
+
+/// Why a text is no [`Rate`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected a rate such as \"20/s\", \"600/min\" or \"100/h\"")]
+pub struct ParseRateError;
+
+impl FromStr for Rate {
+    type Err = ParseRateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+        let number: f64 = number.trim().parse().map_err(|_| ParseRateError)?;
+        let seconds = match unit.trim() {
+            "s" | "sec" | "second" => 1.0,
+            "m" | "min" | "minute" => 60.0,
+            "h" | "hour" => 3600.0,
+            _ => return Err(ParseRateError),
+        };
+        Self::per_second(number / seconds).ok_or(ParseRateError)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (a_minute, an_hour) = (self.per_second * 60.0, self.per_second * 3600.0);
+        let is_whole = |number: f64| (number - number.round()).abs() < 1e-6;
+        match self.per_second {
+            a_second if is_whole(a_second) => write!(f, "{}/s", a_second.round()),
+            _ if is_whole(a_minute) => write!(f, "{}/min", a_minute.round()),
+            _ if is_whole(an_hour) => write!(f, "{}/h", an_hour.round()),
+            a_second => write!(f, "{a_second}/s"),
+        }
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a rate such as \"20/s\"")]
+        enum Written {
+            Text(String),
+            Number(f64),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Text(text) => text.parse().map_err(de::Error::custom),
+            Written::Number(number) => Self::per_second(number).ok_or_else(|| de::Error::custom(ParseRateError)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_and_shown() {
+        for (text, shown) in [("20/s", "20/s"), ("20", "20/s"), ("30/min", "30/min"), ("600/m", "10/s"), ("1/h", "1/h")]
+        {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), shown);
+        }
+        for bad in ["", "x", "0/s", "-1/s", "1/d", "2e6/s", "nan", "inf"] {
+            assert_eq!(bad.parse::<Rate>(), Err(ParseRateError), "{bad}");
+        }
+        let rate: Rate = "20/s".parse().unwrap();
+        assert_eq!((rate.interval(), rate.within(Duration::from_millis(100))), (Duration::from_millis(50), 2));
+        assert_eq!(serde_json::from_str::<Rate>("5").unwrap().to_string(), "5/s");
+    }
+}

@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    Seq,
+    filter::{Pool, tests as samples},
+    subscription::{Spec, tests::subscription},
+};
+
+fn compiled(endpoint: u32, events: &[String], filters: &Value, more: Value, pool: &Pool) -> Arc<Compiled> {
+    let mut json = json!({"name": "s", "url": "https://example.com/", "events": events, "filters": filters});
+    json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut subscription = subscription(Spec::from_json(json).unwrap());
+    subscription.endpoint = EndpointNo(endpoint);
+    Arc::new(Compiled::new(subscription, pool).unwrap())
+}
+
+/// What asking each one says.
+fn naive(all: &BTreeMap<u32, Arc<Compiled>>, event: &Event) -> Matches {
+    let mut matches = Matches::default();
+    for one in all.values().filter(|one| one.matches(event)) {
+        match one.subscription.spec.mode {
+            Mode::Live => matches.endpoints.push(one.subscription.endpoint),
+            Mode::Shadow => matches.shadows.push(one.subscription.endpoint),
+        }
+    }
+    matches
+}
+
+fn patterns() -> impl Strategy<Value = Vec<String>> {
+    let pattern = prop_oneof![
+        3 => Just("a.b".to_owned()),
+        2 => Just("**".to_owned()),
+        1 => Just("a.*".to_owned()),
+        1 => r"(a|b|\*|\*\*)(\.(a|b|\*|\*\*)){0,2}",
+    ];
+    prop::collection::vec(pattern, 1..3)
+}
+
+fn event(name: &str, mut json: Value) -> Event {
+    json["event_type"] = name.into();
+    samples::event(&json)
+}
+
+/// A subscription as it is drawn: its types, its filter, whether it is enabled, whether it is a shadow.
+type Drawn = (Vec<String>, Value, bool, bool);
+
+fn subscriptions() -> impl Strategy<Value = Drawn> {
+    let filter = prop_oneof![5 => samples::filters(), 1 => Just(json!({}))];
+    (patterns(), filter, prop::bool::weighted(0.95), prop::bool::weighted(0.1))
+}
+
+proptest! {
+    // 64 cases of about 70 subscriptions, 40 events and 4 changes: a million pairs.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_index_agrees_with_asking_each(
+        drawn in prop::collection::vec(subscriptions(), 1..140),
+        changes in prop::collection::vec((0u32..160, prop::option::weighted(0.7, subscriptions())), 4),
+        events in prop::collection::vec((r"[ab](\.[ab]){0,2}", samples::events()), 40),
+    ) {
+        let pool = Pool::default();
+        let make = |endpoint: u32, (events, filters, enabled, is_shadow): Drawn| {
+            let mode = if is_shadow { "shadow" } else { "live" };
+            compiled(endpoint, &events, &filters, json!({"enabled": enabled, "mode": mode}), &pool)
+        };
+        let mut all: BTreeMap<u32, _> = (0..).zip(drawn).map(|(n, drawn)| (n, make(n, drawn))).collect();
+        let events: Vec<Event> = events.into_iter().map(|(name, json)| event(&name, json)).collect();
+        let mut matcher = Matcher::new(all.values().cloned());
+        let mut scratch = Scratch::default();
+        let mut last: Option<(Matcher, Vec<Matches>)> = None;
+        for (endpoint, drawn) in [None].into_iter().chain(changes.into_iter().map(Some)).map(|change| change.unwrap_or((u32::MAX, None))) {
+            let before = matcher.clone();
+            match drawn {
+                Some(drawn) => {
+                    let one = make(endpoint, drawn);
+                    all.insert(endpoint, one.clone());
+                    matcher = matcher.with(one);
+                }
+                None => {
+                    all.remove(&endpoint);
+                    matcher = matcher.without(EndpointNo(endpoint));
+                }
+            }
+            prop_assert_eq!(matcher.len(), all.len());
+            let expected: Vec<Matches> = events.iter().map(|event| naive(&all, event)).collect();
+            for (event, expected) in events.iter().zip(&expected) {
+                prop_assert_eq!(&matcher.matches(event, &mut scratch), expected, "{}", event.json());
+            }
+            // A snapshot stays as it was, whatever became of it since.
+            if let Some((snapshot, said)) = &last {
+                for (event, said) in events.iter().zip(said) {
+                    prop_assert_eq!(&snapshot.matches(event, &mut scratch), said);
+                }
+            }
+            let changed: Vec<EndpointNo> = matcher.changes_since(&before).into_iter().map(|(endpoint, _)| endpoint).collect();
+            let expected_changes = before.get(EndpointNo(endpoint)).map(Arc::as_ptr) != matcher.get(EndpointNo(endpoint)).map(Arc::as_ptr);
+            prop_assert_eq!(changed, if expected_changes { vec![EndpointNo(endpoint)] } else { vec![] });
+            last = Some((matcher.clone(), expected));
+        }
+        for endpoint in all.keys() {
+            matcher = matcher.without(EndpointNo(*endpoint));
+        }
+        prop_assert!(matcher.is_empty() && matcher.groups.is_empty());
+        prop_assert_eq!(matcher.matches(&events[0], &mut scratch), Matches::default());
+    }
+}
+
+#[test]
+fn a_test_event_goes_to_its_one_endpoint() {
+    let pool = Pool::default();
+    let one = |n: u32, pattern: &str| compiled(n, &[pattern.to_owned()], &json!({"source": "x"}), json!({}), &pool);
+    let matcher = Matcher::new([one(1, "**"), one(2, "x")]);
+    let only = |endpoint| {
+        let mut event = event("log.info", json!({}));
+        event.head.only = Some(EndpointNo(endpoint));
+        matcher.matches(&event, &mut Scratch::default()).endpoints
+    };
+    assert_eq!(only(2), [EndpointNo(2)]);
+    assert_eq!(only(3), []);
+}
+
+#[test]
+fn events_before_a_subscription_are_not_its() {
+    let mut one =
+        subscription(Spec::from_json(json!({"name": "s", "url": "https://example.com/", "events": ["**"]})).unwrap());
+    one.since = Seq(1);
+    let matcher = Matcher::new([Arc::new(Compiled::new(one, &Pool::default()).unwrap())]);
+    assert_eq!(matcher.matches(&event("a", json!({})), &mut Scratch::default()), Matches::default());
+}
+
+#[test]
+fn what_is_the_same_is_kept_once() {
+    let pool = Pool::default();
+    let filters = json!({"source": "pay-.*", "where": "@.metadata.a > 1"});
+    let [a, b] = [1, 2].map(|n| compiled(n, &["**".into()], &filters, json!({}), &pool));
+    let addresses = |one: &Compiled| {
+        one.filter
+            .members
+            .iter()
+            .map(|member| match member {
+                crate::filter::Member::Where(shared) => Arc::as_ptr(shared).addr(),
+                crate::filter::Member::Source(sources) => match &sources[0] {
+                    crate::filter::Source::Regex(shared) => Arc::as_ptr(shared).addr(),
+                    crate::filter::Source::Name(_) => 0,
+                },
+                _ => 0,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&a), addresses(&b));
+}
