@@ -45,4 +45,31 @@ impl Problem {
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), detail: detail.into() }
     }
+
+    /// What serde found wrong with a JSON value, with the pointer to the member.
+    pub fn of_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        use serde_path_to_error::Segment;
+        let mut pointer = String::new();
+        for segment in error.path() {
+            match segment {
+                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+                Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_part(key))),
+                Segment::Enum { .. } | Segment::Unknown => {}
+            }
+        }
+        let detail = error.inner().to_string();
+        let quoted = |before: &str| detail.strip_prefix(before).and_then(|rest| rest.split('`').next());
+        let member = quoted("unknown field `").or_else(|| quoted("missing field `"));
+        if let Some(member) = member
+            && !pointer.ends_with(&format!("/{}", pointer_part(member)))
+        {
+            pointer.push_str(&format!("/{}", pointer_part(member)));
+        }
+        Self { pointer, detail }
+    }
+}
+
+/// One part of a JSON pointer (RFC 6901).
+pub(crate) fn pointer_part(member: &str) -> String {
+    member.replace('~', "~0").replace('/', "~1")
 }

@@ -111,7 +111,7 @@ impl Spec {
     /// Reads and checks what a person wrote. All that needs no knowledge of the server is checked here; whether the
     /// URL may be reached is [`egress::Policy::check_url`]'s to say.
     pub fn from_json(json: Value) -> Result<Self, Vec<Problem>> {
-        let spec: Self = serde_path_to_error::deserialize(json).map_err(|error| vec![problem(error)])?;
+        let spec: Self = serde_path_to_error::deserialize(json).map_err(|error| vec![Problem::of_json(&error)])?;
         let problems = spec.problems();
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
     }
@@ -148,33 +148,6 @@ impl Spec {
         }
         problems
     }
-}
-
-/// What serde found wrong, with the pointer to the member.
-fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    use serde_path_to_error::Segment;
-    let mut pointer = String::new();
-    for segment in error.path() {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_part(key))),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    let detail = error.inner().to_string();
-    let quoted = |before: &str| detail.strip_prefix(before).and_then(|rest| rest.split('`').next());
-    let member = quoted("unknown field `").or_else(|| quoted("missing field `"));
-    if let Some(member) = member
-        && !pointer.ends_with(&format!("/{}", pointer_part(member)))
-    {
-        pointer.push_str(&format!("/{}", pointer_part(member)));
-    }
-    Problem { pointer, detail }
-}
-
-/// One part of a JSON pointer (RFC 6901).
-pub(crate) fn pointer_part(member: &str) -> String {
-    member.replace('~', "~0").replace('/', "~1")
 }
 
 /// A subscription as it is kept.

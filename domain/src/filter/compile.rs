@@ -13,7 +13,7 @@ use super::{
     pool::{Pool, Source},
     schedule::Schedule,
 };
-use crate::{Level, Problem, subscription::pointer_part};
+use crate::{Level, Problem, pointer_part};
 
 /// Most conditions in one filter: members, paths, operators, and filters within groups.
 const NODES_MAX: usize = 256;

@@ -8,7 +8,7 @@ use super::{
     operator::Form,
     words::{self, shown},
 };
-use crate::{Event, Level, subscription::pointer_part};
+use crate::{Event, Level, pointer_part};
 
 /// Most values that are shown of a path that selects several.
 const VALUES_MAX: usize = 10;

@@ -114,19 +114,7 @@ fn if_match(request: &HttpRequest, current: u32) -> Result<Option<u32>, Error> {
 
 /// Reads a JSON value with a pointer to what is wrong.
 pub(crate) fn json<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| Error::invalid([Problem::new(pointer(error.path()), error.inner().to_string())]))
-}
-
-/// The path as a JSON pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let part = |segment: &Segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Segment::Enum { .. } | Segment::Unknown => String::new(),
-    };
-    path.iter().map(part).collect()
+    serde_path_to_error::deserialize(value).map_err(|error| Error::invalid([Problem::of_json(&error)]))
 }
 
 /// A JSON object, in which `nested` are objects too. serde also reads a struct from a list: `[]` would be one with all

@@ -1,0 +1,191 @@
+//! A backfill delivers past events, once each, behind everything live, whatever happens to the server meanwhile.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use support::{Loghorn, Mood, Receiver, event, until};
+
+async fn log(loghorn: &Loghorn, n: usize) {
+    for from in (0..n).step_by(1000) {
+        let events: Vec<Value> =
+            (from..n.min(from + 1000)).map(|n| event(if n % 4 == 0 { "ERROR" } else { "INFO" }, n)).collect();
+        assert_eq!(loghorn.post("/api/v1/events", &json!(events)).await.0, 202);
+    }
+}
+
+async fn begin(loghorn: &Loghorn, id: &str, body: Value) -> Value {
+    let (status, job) = loghorn.post(&format!("/api/v1/subscriptions/{id}/backfill"), &body).await;
+    assert_eq!(status, 202, "{job}");
+    assert_eq!((&job["kind"], &job["state"]), (&json!("backfill"), &json!("running")));
+    job
+}
+
+async fn job(loghorn: &Loghorn, job: &Value) -> Value {
+    loghorn.get(&format!("/api/v1/jobs/{}", job["id"].as_str().unwrap())).await
+}
+
+async fn ended(loghorn: &Loghorn, begun: &Value) -> Value {
+    until("the job ends", 60, async || job(loghorn, begun).await["state"] != "running").await;
+    job(loghorn, begun).await
+}
+
+async fn is_idle(loghorn: &Loghorn) {
+    until("all is delivered", 60, async || {
+        let stats = loghorn.delivery_stats().await;
+        ["queued", "attempting", "retrying"].iter().all(|state| stats[state] == 0)
+    })
+    .await;
+}
+
+#[actix_rt::test]
+async fn past_events_are_delivered_once_and_marked() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    log(&loghorn, 1000).await;
+    let filters = json!({"filters": {"min_level": "ERROR"}});
+    let (id, secret) = loghorn.subscribe(&receiver.url(), filters).await;
+    log_more(&loghorn).await;
+    until("the live one arrives", 10, async || receiver.count() == 1).await;
+    is_idle(&loghorn).await;
+
+    let counted = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h", "dry_run": true})).await).await;
+    assert_eq!((&counted["state"], &counted["matched"], &counted["queued"]), (&json!("done"), &json!(251), &json!(0)));
+    assert_eq!(receiver.count(), 1);
+
+    let done = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h"})).await).await;
+    assert_eq!((&done["state"], &done["total"], &done["done"]), (&json!("done"), &json!(1001), &json!(1001)), "{done}");
+    assert_eq!((&done["matched"], &done["queued"], &done["skipped"]), (&json!(251), &json!(250), &json!(1)));
+    is_idle(&loghorn).await;
+    let arrived = receiver.arrived();
+    assert_eq!(arrived.len(), 251);
+    let events: BTreeSet<String> = arrived.iter().map(|webhook| webhook.event_id()).collect();
+    assert_eq!(events.len(), 251);
+    assert!(!arrived[0].headers.contains_key("webhook-origin"));
+    for webhook in &arrived[1..] {
+        assert_eq!(webhook.headers["webhook-origin"], "backfill");
+        webhook.verify(&secret);
+    }
+    let delivery = loghorn.get(&format!("/api/v1/deliveries/{}", arrived[1].id())).await;
+    assert_eq!(delivery["origin"], "backfill");
+    assert_eq!(delivery["attempt_log"][0]["request"]["headers"]["webhook-origin"], "backfill");
+
+    // Nothing is left to do.
+    let again = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h"})).await).await;
+    assert_eq!((&again["queued"], &again["skipped"]), (&json!(0), &json!(251)));
+    assert_eq!(loghorn.delivery_stats().await["total_deliveries"], 251);
+    loghorn.assert_ledger_balances().await;
+    let jobs = loghorn.get("/api/v1/jobs?limit=2").await;
+    assert_eq!(jobs["items"][0]["id"], again["id"]);
+    assert!(jobs["next_cursor"].is_string());
+}
+
+async fn log_more(loghorn: &Loghorn) {
+    loghorn.post("/api/v1/events", &event("ERROR", 100_000)).await;
+}
+
+#[actix_rt::test]
+async fn it_goes_on_after_kill_9_and_counts_right() {
+    let (mut loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    log(&loghorn, 12_000).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({"filters": {"min_level": "ERROR"}})).await;
+    let begun = begin(&loghorn, &id, json!({"since": "1h", "rate": "1000/s"})).await;
+    let mut kills = 0;
+    while job(&loghorn, &begun).await["state"] == "running" && kills < 3 {
+        let before = receiver.count();
+        until("some more arrive", 20, async || receiver.count() >= (before + 400).min(3000)).await;
+        loghorn.kill();
+        loghorn.restart();
+        kills += 1;
+    }
+    let done = ended(&loghorn, &begun).await;
+    is_idle(&loghorn).await;
+    assert_eq!(
+        (&done["state"], &done["done"], &done["matched"]),
+        (&json!("done"), &json!(12_000), &json!(3000)),
+        "{done}"
+    );
+    assert_eq!((&done["queued"], &done["skipped"]), (&json!(3000), &json!(0)), "{done}");
+    let events: BTreeSet<String> = receiver.arrived().iter().map(|webhook| webhook.event_id()).collect();
+    assert_eq!(events.len(), 3000);
+    let ids: BTreeSet<String> = receiver.arrived().iter().map(|webhook| webhook.id().to_owned()).collect();
+    assert_eq!(ids.len(), 3000);
+    let stats = loghorn.delivery_stats().await;
+    assert_eq!((&stats["total_deliveries"], &stats["delivered"]), (&json!(3000), &json!(3000)));
+    loghorn.assert_ledger_balances().await;
+    assert!(kills > 0);
+    support::say(&format!("{kills} kills during a backfill, {} webhooks for 3000 deliveries", receiver.count()));
+}
+
+#[actix_rt::test]
+async fn what_is_live_goes_first_and_a_cancelled_job_ends_at_once() {
+    let slow = Mood::Slow(Duration::from_millis(50));
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(slow));
+    log(&loghorn, 8000).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({"filters": {"min_level": "ERROR"}})).await;
+    let begun = begin(&loghorn, &id, json!({"since": "1h"})).await;
+    until("the lane is full", 20, async || receiver.count() >= 50).await;
+    let (status, problem) =
+        loghorn.post(&format!("/api/v1/subscriptions/{id}/backfill"), &json!({"since": "1h"})).await;
+    assert_eq!(status, 409, "{problem}");
+    // About 250 past events wait before it, at 50 ms each; it need not wait for them.
+    for n in 0..5 {
+        let sent = Instant::now();
+        loghorn.post("/api/v1/events", &event("CRITICAL", n)).await;
+        let live = format!("test-CRITICAL-{n}");
+        let has_arrived = async || receiver.arrived().iter().any(|webhook| webhook.event_id() == live);
+        until("the live event arrives", 10, has_arrived).await;
+        assert!(sent.elapsed() < Duration::from_millis(1000), "{:?}", sent.elapsed());
+    }
+    let running = job(&loghorn, &begun).await;
+    assert_eq!(running["state"], "running", "{running}");
+    let waiting = loghorn.delivery_stats().await;
+    assert!(waiting["queued"].as_u64().unwrap() <= 260, "{waiting}");
+
+    let path = format!("/api/v1/jobs/{}", begun["id"].as_str().unwrap());
+    let (status, cancelled) = loghorn.call("DELETE", &path, None).await;
+    assert_eq!((status, &cancelled["state"]), (200, &json!("cancelled")), "{cancelled}");
+    assert!(cancelled["done"].as_u64().unwrap() < 8000);
+    assert_eq!(loghorn.call("DELETE", &path, None).await.0, 409);
+    receiver.set(Mood::Answer(200, ""));
+    is_idle(&loghorn).await;
+    // What was queued went out, and nothing more.
+    let delivered = loghorn.delivery_stats().await["delivered"].as_u64().unwrap();
+    assert_eq!(delivered, cancelled["queued"].as_u64().unwrap() + 5);
+    loghorn.assert_ledger_balances().await;
+}
+
+#[actix_rt::test]
+async fn a_rate_is_kept_and_bad_requests_are_refused() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    log(&loghorn, 200).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({"filters": {"min_level": "ERROR"}})).await;
+    let began = Instant::now();
+    let done = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h", "rate": "40/s"})).await).await;
+    assert_eq!((&done["queued"], &done["rate"]), (&json!(50), &json!("40/s")));
+    assert!(began.elapsed() > Duration::from_millis(1000), "{:?}", began.elapsed());
+    let path = format!("/api/v1/subscriptions/{id}/backfill");
+    for (body, pointer) in [
+        (json!({}), "/since"),
+        (json!({"since": "yesterday"}), "/since"),
+        (json!({"since": "1h", "until": "2h"}), "/until"),
+        (json!({"since": "1h", "rate": "fast"}), "/rate"),
+        (json!({"since": "1h", "rate": 0}), "/rate"),
+        (json!({"since": "1h", "dryrun": true}), "/dryrun"),
+    ] {
+        let (status, problem) = loghorn.post(&path, &body).await;
+        assert_eq!(status, 422, "{body}: {problem}");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    assert_eq!(loghorn.call("GET", "/api/v1/jobs/job_nothing", None).await.0, 404);
+    assert_eq!(loghorn.call("GET", "/api/v1/jobs?state=lost", None).await.0, 400);
+    loghorn.call("PATCH", &format!("/api/v1/subscriptions/{id}"), Some(json!({"enabled": false}).to_string())).await;
+    let (status, problem) = loghorn.post(&path, &json!({"since": "1h"})).await;
+    assert_eq!((status, &problem["detail"]), (409, &json!("the subscription is disabled")));
+    let (status, _) = loghorn.post("/api/v1/subscriptions/sub_x/backfill", &json!({"since": "1h"})).await;
+    assert_eq!(status, 404);
+}
