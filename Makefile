@@ -26,7 +26,7 @@ test: ## Run all tests
 	cargo test --workspace --locked --features failpoints
 
 bench: setup ## Measure, each figure against a ceiling of the same run
-	cargo bench --workspace --locked --bench end_to_end --bench server --bench ingest --bench matching
+	cargo bench --workspace --locked --bench end_to_end --bench server --bench past --bench ingest --bench matching
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -10,7 +10,6 @@ use std::{
     io::{BufRead, BufReader, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    process::{Child, Command, Stdio},
     rc::Rc,
     sync::{
         Arc, Mutex,
@@ -19,7 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::median;
+use support::{
+    median,
+    server::{Server, client, stats, subscribe},
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,71 +49,6 @@ fn main() {
 
 fn line(name: &str, measured: f64, ceiling: f64, target: &str) {
     println!("{name:<44} {measured:>12.1} {ceiling:>12.1} {:>7.2}  {target}", measured / ceiling);
-}
-
-/// The server; killed when dropped.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_loghorn"));
-        command.args(["serve", "--bind", "127.0.0.1:0", "--log", "json", "--allow-private", "127.0.0.0/8", "--data"]);
-        let mut child = command.arg(data).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let json: serde_json::Value = serde_json::from_str(&line).ok()?;
-            (json["message"] == "ready").then(|| format!("http://{}", json["addr"].as_str().unwrap()))
-        });
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url: ready.unwrap() }
-    }
-
-    fn stat(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
-    }
-
-    fn rss_mb(&self) -> f64 {
-        self.stat("statm").split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4096.0 / 1e6
-    }
-
-    fn cpu(&self) -> f64 {
-        let stat = self.stat("stat");
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn client() -> awc::Client {
-    awc::Client::builder().connector(awc::Connector::new().limit(0)).timeout(Duration::from_secs(60)).finish()
-}
-
-fn subscribe(server: &Server, name: &str, target: &str) {
-    let spec = serde_json::json!({"name": name, "url": target, "events": ["payment.**"]});
-    let url = format!("{}/api/v1/subscriptions", server.url);
-    actix_rt::System::new().block_on(async move {
-        let answer = client().post(url).send_json(&spec).await.unwrap();
-        assert_eq!(answer.status(), 201);
-    });
-}
-
-fn stats(server: &Server) -> serde_json::Value {
-    let url = format!("{}/api/v1/stats", server.url);
-    actix_rt::System::new().block_on(async move { client().get(url).send().await.unwrap().json().await.unwrap() })
 }
 
 /// Requests a second of `connections` senders over `seconds`, each answered with `status`.

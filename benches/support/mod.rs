@@ -1,6 +1,8 @@
 //! What the end-to-end bench stands on: a receiver in a process of its own, the bare client as ceiling, a system.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+pub mod server;
+
 use std::{
     cell::Cell,
     io::{BufRead, BufReader, Write as _},
