@@ -134,6 +134,42 @@ async fn the_first_round_of_the_command_line_is_verified() {
     assert!(printed[1].contains("card timeout"), "{printed:?}");
 }
 
+/// All fenced blocks of `document` in this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(document).unwrap();
+    let fenced = text.split("```").skip(1).step_by(2);
+    fenced
+        .filter_map(|block| block.split_once('\n'))
+        .filter(|(first, _)| *first == language)
+        .map(|(_, rest)| rest.to_owned())
+        .collect()
+}
+
+#[actix_rt::test]
+async fn the_filters_of_the_guide_are_taken_and_its_calls_work() {
+    let server = Loghorn::start().await;
+    let terminal = Terminal::new(&server);
+    let event = json!({"id": "own-id", "event_type": "payment.done", "metadata": {"amount": 86.1}});
+    assert_eq!(server.post("/api/v1/events", &event).await.0, 202);
+    server.subscribe("https://example.com/", json!({"events": ["payment.**"], "enabled": false})).await;
+    let filters = blocks("docs/filters.md", "json");
+    assert!(filters.len() >= 6);
+    for filter in filters {
+        let filters: Value = serde_json::from_str(&filter).unwrap();
+        let spec = json!({"name": "n", "url": "https://example.com/", "events": ["**"], "filters": filters});
+        let (status, answer) = server.post("/api/v1/subscriptions", &spec).await;
+        assert_eq!(status, 201, "{filter}: {answer}");
+    }
+    for calls in blocks("docs/filters.md", "") {
+        for call in calls.lines() {
+            let output = terminal.run(&call.replacen("curl", "curl -s", 1));
+            let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{call}: {output:?}"));
+            let has_result = answer["tested"] == 1 || !answer["subscriptions"].as_array().is_none_or(Vec::is_empty);
+            assert!(has_result, "{call}: {answer}");
+        }
+    }
+}
+
 #[test]
 fn the_map_names_folders_that_are_there() {
     for line in block("README.md", "## The map") {
