@@ -31,6 +31,7 @@ async fn a_shadow_sends_nothing_until_it_is_promoted() {
     assert_eq!(explained["subscriptions"][0]["matched"], true);
     assert_eq!(explained["subscriptions"][0]["delivery_id"], Value::Null);
     assert_eq!(loghorn.delivery_stats().await["total_deliveries"], 0);
+    assert_eq!(loghorn.get("/api/v1/stats").await["subscription_stats"]["shadow"], 1);
     // A past event is not sent for a shadow either.
     let (status, problem) = loghorn.post(&format!("{path}/backfill"), &json!({"since": "1h"})).await;
     assert_eq!((status, &problem["detail"]), (409, &json!("the subscription is a shadow")));

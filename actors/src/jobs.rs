@@ -125,6 +125,11 @@ impl Jobs {
         self.known.lock().values().rev().map(|known| known.job.clone()).collect()
     }
 
+    /// How many are at work.
+    pub fn running(&self) -> usize {
+        self.known.lock().values().filter(|known| known.job.backfill.state == State::Running).count()
+    }
+
     /// The job with this id.
     pub fn get(&self, id: &JobId) -> Option<Job> {
         self.known.lock().get(id).map(|known| known.job.clone())

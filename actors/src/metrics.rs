@@ -66,6 +66,10 @@ counters! {
     events_routed,
     /// Deliveries that it made.
     deliveries_made,
+    /// Deliveries that shadow subscriptions would have got.
+    shadow_matches,
+    /// Time spent on finding the subscriptions of events, in microseconds.
+    matching_us,
     /// Panics of the ingest actor.
     panics_ingest,
     /// Panics of the router actor.
@@ -93,9 +97,14 @@ impl Metrics {
         self.events_rejected.fetch_add(events as u64, Relaxed);
     }
 
-    pub(crate) fn routed(&self, events: usize, deliveries: usize) {
+    pub(crate) fn routed(&self, events: usize, deliveries: usize, shadows: usize) {
         self.events_routed.fetch_add(events as u64, Relaxed);
         self.deliveries_made.fetch_add(deliveries as u64, Relaxed);
+        self.shadow_matches.fetch_add(shadows as u64, Relaxed);
+    }
+
+    pub(crate) fn matching_took(&self, took: Duration) {
+        self.matching_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(crate) fn panicked(&self, role: Role) {

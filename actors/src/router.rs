@@ -155,6 +155,7 @@ async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, S
     let matcher = shared.subscriptions.matcher();
     let mut matches = Vec::new();
     let mut fresh: FxHashMap<EndpointNo, Vec<Arc<Event>>> = FxHashMap::default();
+    let began = shared.clock.monotonic();
     for event in &events {
         fail::fail_point!("router::match", |_| Err(StoreError::Stopped));
         let Matches { endpoints, shadows } = matcher.matches(event, &mut routing.scratch);
@@ -166,14 +167,16 @@ async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, S
             matches.push(Matched { seq: event.seq, received_at: event.head.received_at, endpoints, origin, shadows });
         }
     }
+    shared.metrics.matching_took(shared.clock.monotonic().saturating_sub(began));
     let deliveries = matches.iter().map(|matched| matched.endpoints.len()).sum();
+    let shadows = matches.iter().map(|matched| matched.shadows.len()).sum();
     // Submitted in the same step as the matching: see `Barrier`.
     let enqueued = shared.store.queue.enqueue(shared.fence, matches, routing.deciding(&matcher), last);
     enqueued.await?;
     fail::fail_point!("router::enqueued", |_| Err(StoreError::Stopped));
     routing.cursor = last;
     routing.decided = Decided::By(matcher);
-    shared.metrics.routed(events.len(), deliveries);
+    shared.metrics.routed(events.len(), deliveries, shadows);
     shared.directory.set_routed(last);
     for (endpoint, events) in fresh {
         match shared.directory.actor(endpoint) {

@@ -73,6 +73,14 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     let (last, routed) = (system.store().log.bounds().last.0, system.routed_seq().0);
     text.gauge("log_last_seq", "The newest event.", last);
     text.gauge("router_lag_events", "Events that are not matched yet.", last.saturating_sub(routed));
+    text.counter("events_routed_total", "Events matched.", metrics.events_routed.load(Relaxed));
+    let matching_seconds = metrics.matching_us.load(Relaxed) as f64 / 1e6;
+    text.family("matching_seconds_total", "counter", "Time spent on finding the subscriptions of events.");
+    text.sample("matching_seconds_total", "", matching_seconds);
+    let shadow_matches = metrics.shadow_matches.load(Relaxed);
+    text.counter("shadow_matches_total", "Deliveries that shadows would have got.", shadow_matches);
+    text.gauge("subscriptions", "Subscriptions.", system.subscriptions().matcher().len());
+    text.gauge("jobs_running", "Jobs at work.", system.jobs().running());
     let counted = system.delivery_stats(None);
     text.family("deliveries", "gauge", "Deliveries by where they stand.");
     for (status, count) in [

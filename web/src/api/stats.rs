@@ -1,7 +1,7 @@
 //! Counts, for people and dashboards.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use loghorn_domain::subscription::State as SubscriptionState;
+use loghorn_domain::subscription::{Mode, State as SubscriptionState};
 use serde::{Deserialize, Serialize};
 
 use crate::{State, error::Error, lists::Query};
@@ -70,6 +70,9 @@ pub struct SubscriptionStats {
     pub paused: usize,
     /// Neither.
     pub disabled: usize,
+    /// Of the enabled and paused ones, those that count and show what they would send.
+    #[serde(default)]
+    pub shadow: usize,
 }
 
 /// Counts.
@@ -83,6 +86,8 @@ pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result
     let mut subscription_stats = SubscriptionStats::default();
     for subscription in system.subscriptions().list() {
         subscription_stats.total += 1;
+        let is_shadow = subscription.is_active() && subscription.spec.mode == Mode::Shadow;
+        subscription_stats.shadow += usize::from(is_shadow);
         match subscription.state() {
             SubscriptionState::Active => subscription_stats.enabled += 1,
             SubscriptionState::Paused => subscription_stats.paused += 1,
