@@ -96,7 +96,8 @@ impl Subscriptions {
     /// All of them, oldest first; deleted ones are not among them.
     pub fn list(&self) -> Vec<Arc<Subscription>> {
         let mut all: Vec<_> = self.matcher().subscriptions().map(|compiled| compiled.subscription.clone()).collect();
-        all.sort_by(|a, b| a.id.cmp(&b.id));
+        // The order of their ids, which are made of these.
+        all.sort_by_cached_key(|subscription| (subscription.created_at, subscription.endpoint));
         all
     }
 

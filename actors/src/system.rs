@@ -339,16 +339,18 @@ impl System {
 
     /// How many circuits are not closed.
     pub fn circuits_open(&self) -> usize {
-        let all = self.subscriptions().list();
+        let matcher = self.subscriptions().matcher();
         let circuit = |endpoint| self.shared.directory.live(endpoint).circuit().0;
-        all.iter().filter(|subscription| circuit(subscription.endpoint) != Circuit::Closed).count()
+        let all = matcher.subscriptions().map(|compiled| compiled.subscription.endpoint);
+        all.filter(|endpoint| circuit(*endpoint) != Circuit::Closed).count()
     }
 
     /// Deliveries under way now.
     pub fn attempting(&self) -> u64 {
-        let all = self.subscriptions().list();
+        let matcher = self.subscriptions().matcher();
         let attempting = |endpoint| self.shared.directory.live(endpoint).attempting();
-        all.iter().map(|subscription| attempting(subscription.endpoint)).map(|(first, again)| first + again).sum()
+        let all = matcher.subscriptions().map(|compiled| attempting(compiled.subscription.endpoint));
+        all.map(|(first, again)| first + again).sum()
     }
 
     /// Begins nothing new and waits for what is under way to end and to be recorded, at most so long; whether it did.
@@ -375,7 +377,7 @@ fn component(name: &'static str, state: &'static str, reason: Option<String>) ->
 fn recovered(shared: &Shared) -> Recovered {
     let bounds = shared.store.log.bounds();
     let mut recovered = Recovered {
-        subscriptions: shared.subscriptions.list().len(),
+        subscriptions: shared.subscriptions.matcher().len(),
         unrouted: bounds.last.0.saturating_sub(shared.directory.routed().0),
         ..Recovered::default()
     };

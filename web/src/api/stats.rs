@@ -84,7 +84,8 @@ pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result
     let counted = system.delivery_stats(None);
     let ended = counted.delivered + counted.failed;
     let mut subscription_stats = SubscriptionStats::default();
-    for subscription in system.subscriptions().list() {
+    let matcher = system.subscriptions().matcher();
+    for subscription in matcher.subscriptions().map(|compiled| &compiled.subscription) {
         subscription_stats.total += 1;
         let is_shadow = subscription.is_active() && subscription.spec.mode == Mode::Shadow;
         subscription_stats.shadow += usize::from(is_shadow);
