@@ -27,7 +27,7 @@ pub use condition::{Condition, of_types};
 pub use expression::{Expression, Path};
 pub use pool::Pool;
 pub use spec::Spec;
-pub use trial::{Counted, Judged, PerMinute, Trial};
+pub use trial::{Counted, Judged, PathSeen, PerMinute, Trial};
 
 pub(crate) use number::Number;
 pub(crate) use operator::{Field, FieldPath, Operator};

@@ -9,7 +9,7 @@ pub(super) struct Tally {
     /// By condition, in the order of [`each_leaf`].
     passed: Vec<u64>,
     /// By path, in the order of [`each_path`].
-    is_seen: Vec<bool>,
+    seen: Vec<u64>,
 }
 
 /// A condition that is made of no others.
@@ -110,10 +110,10 @@ impl Tally {
         });
         let mut at = 0;
         each_path(filter, &mut |path| {
-            if at == self.is_seen.len() {
-                self.is_seen.push(false);
+            if at == self.seen.len() {
+                self.seen.push(0);
             }
-            self.is_seen[at] = self.is_seen[at] || path.is_in(event);
+            self.seen[at] += u64::from(path.is_in(event));
             at += 1;
         });
     }
@@ -129,17 +129,14 @@ impl Tally {
         all
     }
 
-    /// JSONPaths on the event that the filter asks for and at which no event that was counted had a value.
-    pub(super) fn unseen_paths(&self, filter: &Filter) -> Vec<String> {
-        let mut is_seen = self.is_seen.iter();
-        let (mut seen, mut unseen) = (Vec::new(), Vec::<String>::new());
-        each_path(filter, &mut |path| match is_seen.next() {
-            Some(true) => seen.push(path.text()),
-            _ => unseen.push(path.text()),
-        });
-        unseen.sort_unstable();
-        unseen.dedup();
-        unseen.retain(|path| !seen.contains(path));
-        unseen
+    /// The paths that the filter asks for, as JSONPaths on the event, and how many of the events that were counted had a
+    /// value there; sorted.
+    pub(super) fn paths(&self, filter: &Filter) -> Vec<(String, u64)> {
+        let mut seen = self.seen.iter();
+        let mut paths = Vec::<(String, u64)>::new();
+        each_path(filter, &mut |path| paths.push((path.text(), seen.next().copied().unwrap_or_default())));
+        paths.sort_unstable();
+        paths.dedup();
+        paths
     }
 }

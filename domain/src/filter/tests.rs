@@ -294,7 +294,8 @@ fn a_tally_counts_each_condition_and_finds_paths_that_nothing_has() {
             ("/filters/where", 0),
         ]
     );
-    assert_eq!(tally.unseen_paths(&filter), ["$.metadata.amout", "$.metadata.amuont"]);
+    let paths = [("$.metadata.amount", 3), ("$.metadata.amout", 0), ("$.metadata.amuont", 0)];
+    assert_eq!(tally.paths(&filter), paths.map(|(path, seen)| (path.to_owned(), seen)));
 }
 
 #[test]

@@ -53,6 +53,17 @@ pub struct Counted {
     pub tested: u64,
 }
 
+/// How many events had a value at a path that the filter asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathSeen {
+    /// As a JSONPath on the event.
+    pub path: String,
+    /// So many had one.
+    pub seen: u64,
+    /// Of so many: those of a wanted type.
+    pub tested: u64,
+}
+
 /// Deliveries a minute that are to be expected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PerMinute {
@@ -142,9 +153,16 @@ impl Trial {
         PerMinute { mean: self.matched as f64 / minutes, peak }
     }
 
-    /// JSONPaths on the event that the filter asks for, and at which no event of a wanted type had a value. Empty where
-    /// there was no such event: then nothing is known.
+    /// How many events had a value at each path that the filter asks for.
+    pub fn paths(&self) -> Vec<PathSeen> {
+        let paths = self.tally.paths(&self.filter).into_iter();
+        paths.map(|(path, seen)| PathSeen { path, seen, tested: self.of_type }).collect()
+    }
+
+    /// The paths at which no event of a wanted type had a value. Empty where there was no such event: then nothing is
+    /// known.
     pub fn unseen_paths(&self) -> Vec<String> {
-        if self.of_type == 0 { Vec::new() } else { self.tally.unseen_paths(&self.filter) }
+        let unseen = self.paths().into_iter().filter(|path| path.tested > 0 && path.seen == 0);
+        unseen.map(|path| path.path).collect()
     }
 }

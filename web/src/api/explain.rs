@@ -7,6 +7,7 @@ use loghorn_domain::{
     DeliveryId, Event, Subscription,
     filter::Condition,
     ruling::{Explanation, Ruling},
+    subscription::Mode,
 };
 use loghorn_storage::DeliveryRecord;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub struct OfSubscription {
     pub name: String,
     /// The version; null where it is not known which decided, or where there was none yet.
     pub version: Option<u32>,
+    /// `live`, or `shadow`: at this version matching events were only counted. Null where that is not known.
+    pub mode: Option<String>,
     /// `routed`: as it was decided when the event was routed. `now`: as it would be if the event came in now.
     pub when: String,
     /// Whether it matched. For `routed` where the record is gone: null, unknown.
@@ -147,11 +150,16 @@ fn entry(
         subscription_id: subscription.id.to_string(),
         name: subscription.spec.name.clone(),
         version,
+        mode: mode(subscription.spec.mode),
         when: when.into(),
         matched,
         conditions,
         delivery_id: delivery.map(id),
     }
+}
+
+fn mode(mode: Mode) -> Option<String> {
+    serde_json::to_value(mode).ok()?.as_str().map(str::to_owned)
 }
 
 fn of_test(subscription: &Subscription, event: &Event) -> Explanation {
@@ -175,7 +183,7 @@ async fn as_routed(
     if let Some(ruling) = ruling {
         let Explanation { matched, conditions } = ruling.explain(event);
         let entry = entry(subscription, version, "routed", Some(matched), conditions, delivery);
-        return Ok(OfSubscription { name: ruling.name, ..entry });
+        return Ok(OfSubscription { name: ruling.name, mode: mode(ruling.mode), ..entry });
     }
     // An event is older than the subscription if it was before it that it was received.
     let (matched, words) = match version {
@@ -185,7 +193,7 @@ async fn as_routed(
         _ => (delivery.map(|_| true), "it is no longer on record by what this was decided"),
     };
     let conditions = vec![Condition::new("", matched.unwrap_or(false), Value::Null, words)];
-    Ok(entry(subscription, version, "routed", matched, conditions, delivery))
+    Ok(OfSubscription { mode: None, ..entry(subscription, version, "routed", matched, conditions, delivery) })
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ pub struct Report {
     pub conditions: Vec<Count>,
     /// What would be sent in a minute.
     pub per_minute: PerMinute,
+    /// How many events had a value at each path that the filter asks for.
+    pub paths: Vec<PathSeen>,
     /// JSONPaths on the event at which no event of a wanted type had a value: misspelt, maybe.
     pub unseen_paths: Vec<String>,
 }
@@ -119,6 +121,18 @@ pub struct Count {
     /// For so many it held.
     pub passed: u64,
     /// Of so many: all for `/events`, those of a wanted type for the rest.
+    pub tested: u64,
+}
+
+/// How many events had a value at a path.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PathSeen {
+    /// JSONPath on the event.
+    #[schema(example = "$.metadata.amount")]
+    pub path: String,
+    /// So many had a value there.
+    pub seen: u64,
+    /// Of so many: those of a wanted type.
     pub tested: u64,
 }
 
@@ -360,6 +374,11 @@ fn report(trial: &Trial, complete: bool) -> Report {
             .map(|counted| Count { pointer: counted.pointer, passed: counted.passed, tested: counted.tested })
             .collect(),
         per_minute: PerMinute { mean: per_minute.mean, peak: per_minute.peak },
+        paths: trial
+            .paths()
+            .into_iter()
+            .map(|seen| PathSeen { path: seen.path, seen: seen.seen, tested: seen.tested })
+            .collect(),
         unseen_paths: trial.unseen_paths(),
     }
 }

@@ -39,6 +39,8 @@ pub struct Job {
     pub waiting: Option<String>,
     /// Whose past events are delivered.
     pub subscription_id: String,
+    /// Its name when the job began.
+    pub subscription_name: String,
     /// The version of the subscription whose filter decides.
     pub version: u32,
     /// Events received from then on.
@@ -90,6 +92,7 @@ fn shown(Known { backfill, waiting }: Known) -> Job {
         error: backfill.error,
         waiting,
         subscription_id: backfill.subscription.to_string(),
+        subscription_name: backfill.ruling.name,
         version: backfill.ruling.version,
         since: backfill.since.to_string(),
         until: backfill.until.to_string(),
