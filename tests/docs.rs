@@ -170,6 +170,13 @@ async fn the_filters_of_the_guide_are_taken_and_its_calls_work() {
     }
 }
 
+#[actix_rt::test]
+async fn a_filter_is_tried_and_past_events_are_delivered() {
+    let printed = typed("docs/cli.md", "## Trying a filter", 1).await;
+    assert_eq!(printed.len(), 1, "{printed:?}");
+    assert!(printed[0].contains("payment.done") && !printed[0].contains("unverified"), "{printed:?}");
+}
+
 #[test]
 fn the_map_names_folders_that_are_there() {
     for line in block("README.md", "## The map") {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use awc::{
     SendClientRequest,
-    error::{ConnectError, SendRequestError},
+    error::{ConnectError, PayloadError, SendRequestError},
     http::{Method, StatusCode, header},
 };
+use futures_util::StreamExt;
 use loghorn_web::{api::Page, error::Problem};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -45,7 +46,8 @@ impl Answer {
     }
 }
 
-fn strange(why: &str) -> Fail {
+/// The error for an answer that is not as it should be.
+pub(crate) fn strange(why: &str) -> Fail {
     Fail::new(Exit::Error, "the server's answer could not be understood")
         .why(why)
         .remedy("Is it a Loghorn of another version? Compare:  loghorn version    loghorn status -o json")
@@ -82,6 +84,10 @@ impl Client {
 
     pub(crate) async fn get(&self, path: &[&str]) -> Result<Answer, Fail> {
         self.call(Method::GET, path, &[], None).await
+    }
+
+    pub(crate) async fn query(&self, path: &[&str], query: &Query<'_>) -> Result<Answer, Fail> {
+        self.call(Method::GET, path, query, None).await
     }
 
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<Answer, Fail> {
@@ -148,6 +154,51 @@ impl Client {
         }
     }
 
+    /// Posts, and hands each line of the answer to `take` as it comes. No time is set for the whole of it: only each
+    /// piece must come within the time for an answer.
+    pub(crate) async fn post_for_lines(
+        &self,
+        path: &[&str],
+        json: String,
+        mut take: impl FnMut(&str) -> Result<(), Fail>,
+    ) -> Result<(), Fail> {
+        let request = self.http.request(Method::POST, self.url(path).as_str()).force_close();
+        let request = request.content_type("application/json").insert_header((header::ACCEPT, "application/x-ndjson"));
+        let late = |_| self.unreachable(&SendRequestError::Timeout);
+        let sent = tokio::time::timeout(self.timeout, request.send_body(json)).await.map_err(late)?;
+        let mut answer = sent.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        if !status.is_success() {
+            let body = tokio::time::timeout(self.timeout, answer.body().limit(ANSWER_BYTES_MAX)).await.map_err(late)?;
+            let body = body.map_err(|error| self.broken_off(&error))?;
+            return Err(self.refused(status, &String::from_utf8_lossy(&body)));
+        }
+        let mut begun = Vec::new();
+        while let Some(piece) = tokio::time::timeout(self.timeout, answer.next()).await.map_err(late)? {
+            begun.extend_from_slice(&piece.map_err(|error| self.broken_off(&error))?);
+            while let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = begun.drain(..=end).collect();
+                take(&String::from_utf8_lossy(&line))?;
+            }
+            if begun.len() > ANSWER_BYTES_MAX {
+                return Err(strange("a line of it is too long"));
+            }
+        }
+        if begun.is_empty() { Ok(()) } else { take(&String::from_utf8_lossy(&begun)) }
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        url
+    }
+
+    fn broken_off(&self, error: &PayloadError) -> Fail {
+        Fail::new(Exit::Unreachable, format!("the answer of {} broke off", self.server())).why(error.to_string())
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -155,10 +206,7 @@ impl Client {
         query: &[(&'static str, std::borrow::Cow<'_, str>)],
         json: Option<String>,
     ) -> Result<Answer, Fail> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
-        }
+        let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -170,10 +218,7 @@ impl Client {
         };
         let mut answer = sent.await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
-        let body = answer.body().limit(ANSWER_BYTES_MAX).await;
-        let body = body.map_err(|error| {
-            Fail::new(Exit::Unreachable, format!("the answer of {} broke off", self.server())).why(error.to_string())
-        })?;
+        let body = answer.body().limit(ANSWER_BYTES_MAX).await.map_err(|error| self.broken_off(&error))?;
         let body = String::from_utf8_lossy(&body).into_owned();
         if status.is_success() { Ok(Answer { body }) } else { Err(self.refused(status, &body)) }
     }

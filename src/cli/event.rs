@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::{
     Context,
     client::{Client, Query},
-    delivery,
+    delivery, explain,
     fail::{Exit, Fail},
     output::{Column, Format, GOOD, Out, count, plain, shortened, thousands},
 };
@@ -121,10 +121,22 @@ pub(crate) struct ListArgs {
 #[command(after_help = "\
 Examples:
   loghorn event get evt_019aa0c7e1b27000
-  loghorn event get order-4711 -o json | jq .metadata")]
+  loghorn event get order-4711 -o json | jq .metadata
+  loghorn event get order-4711 --explain             where it went, and why not elsewhere
+  loghorn event get order-4711 --explain --sub gw    every condition of this one")]
 pub(crate) struct GetArgs {
     /// Its id, or the beginning of it
     id: String,
+    /// Why it went to each subscription, or did not
+    #[arg(long)]
+    explain: bool,
+    /// Explain every condition of this subscription: its name, its id, or the beginning of either
+    #[arg(long, visible_alias = "subscription", value_name = "NAME|ID", requires = "explain")]
+    sub: Option<String>,
+    /// At most so many subscriptions
+    #[arg(long, value_name = "N", default_value_t = 500, requires = "explain",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
 }
 
 /// The members of an event that are shown.
@@ -163,7 +175,7 @@ impl EventCommand {
     }
 }
 
-const COLUMNS: &[Column<Shown>] = &[
+pub(crate) const COLUMNS: &[Column<Shown>] = &[
     Column { head: "RECEIVED", cell: |event, out| out.moment(&event.received_at) },
     Column { head: "LEVEL", cell: |event, _| event.level.clone() },
     Column { head: "TYPE", cell: |event, _| event.event_type.clone() },
@@ -202,6 +214,9 @@ impl GetArgs {
         let client = context.client()?;
         let answer = client.one::<Shown>(&["events"], &self.id, KIND, |event| &event.id).await?;
         let event: Shown = answer.read()?;
+        if self.explain {
+            return explain::run(context, &event.id, self.sub.as_deref(), self.limit as usize).await;
+        }
         let metadata = event.metadata.as_ref().map(|metadata| metadata.get().to_owned()).unwrap_or_default();
         let lines = [
             ("id", event.id.clone()),

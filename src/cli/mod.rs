@@ -1,14 +1,23 @@
 //! The command line: one file a noun. Data goes to stdout, talk to stderr, and the exit code says how it ended.
 
+mod backfill;
 mod client;
 mod completion;
+mod conditions;
 mod delivery;
 mod dlq;
 mod event;
+mod explain;
 mod fail;
+mod filter;
+mod filter_args;
+mod job;
 mod json;
 mod listen;
+mod meta;
 mod output;
+mod progress;
+mod shadow;
 mod signature;
 mod status;
 mod sub;
@@ -34,6 +43,7 @@ Examples:
   loghorn listen --bind 127.0.0.1:9100
   loghorn sub create demo --url http://127.0.0.1:9100/ --type '**'
   loghorn event send --level ERROR -m 'card timeout'
+  loghorn filter test --meta 'amount > 1000'
   loghorn delivery list --status retrying
 
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 not found, 4 not let in, 5 refused or invalid,
@@ -77,15 +87,21 @@ enum Command {
     /// Send, list and show events
     #[command(visible_alias = "events", subcommand)]
     Event(event::EventCommand),
-    /// Create, list, show, test, pause and delete subscriptions
+    /// Create, list, show, test, pause, backfill and delete subscriptions
     #[command(visible_aliases = ["subs", "subscription", "subscriptions"], subcommand)]
     Sub(sub::SubCommand),
+    /// Try filters before they are saved
+    #[command(visible_alias = "filters", subcommand)]
+    Filter(filter::FilterCommand),
     /// List and show deliveries and their attempts
     #[command(visible_alias = "deliveries", subcommand)]
     Delivery(delivery::DeliveryCommand),
     /// List dead letters and send them again
     #[command(visible_aliases = ["dead-letter", "dead-letters"], subcommand)]
     Dlq(dlq::DlqCommand),
+    /// List, show and cancel long work: backfills
+    #[command(visible_alias = "jobs", subcommand)]
+    Job(job::JobCommand),
     /// Receive webhooks on this machine and check their signatures
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
@@ -144,8 +160,10 @@ impl Command {
             Self::Status(args) => args.run(context).await,
             Self::Event(command) => command.run(context).await,
             Self::Sub(command) => command.run(context).await,
+            Self::Filter(command) => command.run(context).await,
             Self::Delivery(command) => command.run(context).await,
             Self::Dlq(command) => command.run(context).await,
+            Self::Job(command) => command.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),
@@ -203,6 +221,8 @@ mod tests {
             "loghorn subscriptions list",
             "loghorn deliveries list",
             "loghorn dead-letters list",
+            "loghorn filters test",
+            "loghorn jobs list",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

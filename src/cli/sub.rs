@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use super::{
     Context,
+    backfill::BackfillArgs,
     client::{self, Client, Query},
     delivery,
     fail::{Exit, Fail},
     output::{Column, GOOD, confirm, plain, shortened},
+    shadow::{ShadowArgs, is_shadow, promote},
     sub_create::CreateArgs,
 };
 
@@ -46,6 +48,13 @@ pub(crate) enum SubCommand {
     /// Deliver again, what waits first
     #[command(after_help = "Examples:\n  loghorn sub resume gw")]
     Resume(NameArgs),
+    /// Show the events that a shadow would have sent, newest first
+    Shadow(ShadowArgs),
+    /// Make a shadow live: what matches from now on is sent
+    #[command(after_help = "Examples:\n  loghorn sub promote gw")]
+    Promote(NameArgs),
+    /// Deliver past events of the log, through today's filter
+    Backfill(BackfillArgs),
 }
 
 /// A subscription.
@@ -64,8 +73,8 @@ Examples:
   loghorn sub list --state disabled -o name
   loghorn sub list --circuit open")]
 pub(crate) struct ListArgs {
-    /// Only those: active, paused or disabled
-    #[arg(long, value_parser = ["active", "paused", "disabled"])]
+    /// Only those: active, shadow, paused or disabled
+    #[arg(long, value_parser = ["active", "shadow", "paused", "disabled"])]
     state: Option<String>,
     /// Only those whose circuit is so
     #[arg(long, value_parser = ["closed", "open", "half_open"])]
@@ -114,6 +123,9 @@ impl SubCommand {
             Self::Test(args) => args.run(context).await,
             Self::Pause(args) => set(context, &args.name, "pause", "paused", "its deliveries are held").await,
             Self::Resume(args) => set(context, &args.name, "resume", "resumed", "what waits goes out first").await,
+            Self::Shadow(args) => args.run(context).await,
+            Self::Promote(args) => promote(context, &args.name).await,
+            Self::Backfill(args) => args.run(context).await,
         }
     }
 }
@@ -127,6 +139,11 @@ pub(crate) fn name(shown: &Shown) -> &str {
     text(shown, "name")
 }
 
+/// How it stands, in one word: an active one that only counts is a `shadow`.
+pub(crate) fn state(shown: &Shown) -> String {
+    if shown.state == "active" && is_shadow(shown) { "shadow".into() } else { shown.state.clone() }
+}
+
 fn types(shown: &Shown) -> String {
     let items = shown.spec.get("events").and_then(Value::as_array);
     items.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
@@ -134,7 +151,7 @@ fn types(shown: &Shown) -> String {
 
 const COLUMNS: &[Column<Shown>] = &[
     Column { head: "NAME", cell: |shown, _| name(shown).to_owned() },
-    Column { head: "STATE", cell: |shown, _| shown.state.clone() },
+    Column { head: "STATE", cell: |shown, _| state(shown) },
     Column { head: "CIRCUIT", cell: |shown, _| shown.circuit.clone() },
     Column {
         head: "TYPES",
@@ -150,7 +167,7 @@ impl ListArgs {
         let (wanted, read) = (self.limit as usize, if is_narrowed { SEARCHED_MAX } else { self.limit as usize });
         let mut list = context.client()?.list::<Shown>(&["subscriptions"], &Query::new(), read).await?;
         let fits = |shown: &Shown| {
-            self.state.as_ref().is_none_or(|state| *state == shown.state)
+            self.state.as_ref().is_none_or(|wanted| *wanted == state(shown))
                 && self.circuit.as_ref().is_none_or(|circuit| *circuit == shown.circuit)
         };
         let (items, raw) = (list.items, list.raw);
@@ -226,6 +243,7 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         ("name", name(&shown).to_owned()),
         ("id", shown.id.clone()),
         ("state", shown.state.clone()),
+        ("mode", json("mode")),
         ("reason", shown.disabled_reason.clone().unwrap_or_default()),
         ("circuit", shown.circuit.clone()),
         ("url", json("url")),

@@ -7,13 +7,14 @@ use std::{
 };
 
 use clap::Args;
-use loghorn_domain::{Level, Span};
+use loghorn_domain::Span;
 use loghorn_web::api::subscriptions::Shown;
 use serde_json::{Map, Value, json};
 
 use super::{
     Context,
     fail::{Exit, Fail},
+    filter_args::{FilterArgs, merge, read_object},
     output::{Format, GOOD, plain},
     signature,
     sub::name,
@@ -26,7 +27,9 @@ Examples:
   loghorn sub create gw --url https://example.com/hook --type 'payment.**' --min-level WARNING
   loghorn sub create all --url http://127.0.0.1:9100/ --type '**' --secret-file all.secret
   loghorn sub create big --url https://example.com/hook --type payment.done \\
-      --where '@.metadata.amount > 1000' --source 'pay-.*'
+      --meta 'amount > 1000' --meta 'region in eu,us' --source 'pay-.*'
+  loghorn sub create night --url https://example.com/hook --type '**' --shadow \\
+      --schedule '22:00-06:00 Europe/Berlin'
   loghorn sub create -f subscription.json
 
 The secret is printed once, or written to --secret-file (readable by you alone).")]
@@ -37,24 +40,6 @@ pub(crate) struct CreateArgs {
     /// Where its webhooks go
     #[arg(long, required_unless_present = "file")]
     url: Option<String>,
-    /// Event type or pattern (repeatable): payment.failed, payment.*, payment.**; ** takes every event
-    #[arg(long = "type", value_name = "TYPE", required_unless_present = "file")]
-    types: Vec<String>,
-    /// Only from this source (repeatable): a name, or a regular expression for the whole of it
-    #[arg(long)]
-    source: Vec<String>,
-    /// Only of this level (repeatable)
-    #[arg(long)]
-    level: Vec<Level>,
-    /// Only of this level or a worse one
-    #[arg(long, value_name = "LEVEL")]
-    min_level: Option<Level>,
-    /// Only with a message in which this regular expression is found
-    #[arg(short, long, value_name = "REGEX")]
-    message: Option<String>,
-    /// Only where this expression holds (RFC 9535, @ is the event): '@.metadata.amount > 1000'
-    #[arg(long = "where", value_name = "EXPRESSION")]
-    where_: Option<String>,
     /// A header for each webhook (repeatable)
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
@@ -76,11 +61,14 @@ pub(crate) struct CreateArgs {
     /// More words for people
     #[arg(long)]
     description: Option<String>,
+    /// Only count and show what would be sent, until it is promoted
+    #[arg(long)]
+    shadow: bool,
     /// Create it without matching any events yet
     #[arg(long)]
     disabled: bool,
     /// JSON of the whole subscription; options given beside it win
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FILE|-")]
     file: Option<PathBuf>,
     /// Write the secret to this new file, readable by you alone, instead of printing it
     #[arg(long, value_name = "FILE")]
@@ -88,6 +76,9 @@ pub(crate) struct CreateArgs {
     /// Sign with the secret in this file instead of a generated one
     #[arg(long, value_name = "FILE")]
     own_secret_file: Option<PathBuf>,
+    // Last: its heading goes on to what comes after it.
+    #[command(flatten, next_help_heading = "Which events")]
+    filter: FilterArgs,
 }
 
 impl CreateArgs {
@@ -138,40 +129,27 @@ impl CreateArgs {
 
     /// The subscription as it is sent.
     fn spec(&self) -> Result<Map<String, Value>, Fail> {
-        let mut spec = match &self.file {
-            None => Map::new(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| Fail::file(path, &error))?;
-                serde_json::from_str(&text).map_err(|error| {
-                    Fail::new(Exit::Refused, format!("{} is no JSON object: {error}", path.display()))
-                })?
-            }
-        };
+        let mut spec = self.file.as_deref().map(read_object).transpose()?.unwrap_or_default();
         let mut set = |member: &str, value: Option<Value>| {
             if let Some(value) = value {
                 spec.insert(member.to_owned(), value);
             }
         };
-        let list = |items: &[String]| (!items.is_empty()).then(|| json!(items));
         let span = |span: Option<Span>| span.map(|span| json!(span));
         set("name", self.name.clone().map(Value::from));
         set("url", self.url.clone().map(Value::from));
-        set("events", list(&self.types));
         set("description", self.description.clone().map(Value::from));
         set("signature_header", self.signature_header.clone().map(Value::from));
         set("signature_header", self.no_signature_header.then_some(Value::Null));
         set("enabled", self.disabled.then_some(Value::Bool(false)));
+        set("mode", self.shadow.then(|| "shadow".into()));
         set("timeout", span(self.attempt_timeout));
-        let one_or_many = |items: &[String]| if let [one] = items { Some(json!(one)) } else { list(items) };
-        let levels: Vec<String> = self.level.iter().map(ToString::to_string).collect();
-        let filters = [
-            ("source", one_or_many(&self.source)),
-            ("levels", list(&levels)),
-            ("min_level", self.min_level.map(|level| level.to_string().into())),
-            ("message", self.message.clone().map(Value::from)),
-            ("where", self.where_.clone().map(Value::from)),
-        ];
-        merge(&mut spec, "filters", filters)?;
+        self.filter.apply(&mut spec)?;
+        if !spec.contains_key("events") {
+            return Err(Fail::usage("of which events?").remedy(
+                "Name types or patterns:  --type payment.failed --type 'log.*'    Or take every event:  --type '**'",
+            ));
+        }
         let retry = [("max_attempts", self.max_attempts.map(Value::from)), ("max_age", span(self.max_age))];
         merge(&mut spec, "retry", retry)?;
         let headers: Vec<(&str, Option<Value>)> =
@@ -186,24 +164,6 @@ fn header(line: &str) -> Result<(&str, Option<Value>), Fail> {
     parts.ok_or_else(|| {
         Fail::usage(format!("--header {line:?}: expected NAME: VALUE")).remedy("Such as:  --header 'X-Team: payments'")
     })
-}
-
-/// Sets what is given in the object `member`, and leaves the rest of it.
-fn merge<'a>(
-    spec: &mut Map<String, Value>,
-    member: &str,
-    given: impl IntoIterator<Item = (&'a str, Option<Value>)>,
-) -> Result<(), Fail> {
-    let given: Vec<(String, Value)> =
-        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    if given.is_empty() {
-        return Ok(());
-    }
-    match spec.entry(member).or_insert_with(|| json!({})) {
-        Value::Object(object) => object.extend(given),
-        _ => return Err(Fail::new(Exit::Refused, format!("{member} of the file is no JSON object"))),
-    }
-    Ok(())
 }
 
 /// A new file that holds a secret; removed again where none came.
@@ -295,6 +255,13 @@ mod tests {
         assert_eq!(spec["filters"]["levels"], json!(["ERROR"]));
         assert_eq!(spec["headers"], json!({"X-Team": "pay"}));
         assert_eq!(spec["retry"], json!({"max_attempts": 3, "max_age": "1h"}));
+    }
+
+    #[test]
+    fn types_must_be_given_somewhere() {
+        assert_eq!(args(&["a", "--url", "https://x/"]).spec().unwrap_err().exit, Exit::Usage);
+        let shadow = args(&["a", "--url", "https://x/", "--type", "**", "--shadow"]).spec().unwrap();
+        assert_eq!(shadow["mode"], "shadow");
     }
 
     #[test]

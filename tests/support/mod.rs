@@ -8,6 +8,7 @@
     clippy::disallowed_methods
 )]
 
+pub mod cli;
 pub mod loghorn;
 pub mod receiver;
 
