@@ -10,10 +10,11 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use actix::prelude::*;
 use loghorn_domain::{
     Class, DeliveryId, EndpointNo, Event, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
+    breaker::{self, Circuit},
     delivery::{Attempt, Entry},
     machine::{Effect, Input, Machine, Settings},
     retry::Dice,
-    subscription::State,
+    subscription::{Ordering, State},
 };
 use loghorn_storage::{Error as StoreError, Queued, Settlement, Stretch};
 
@@ -54,6 +55,11 @@ impl Rewound {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Reconfigure;
+
+/// A person wants this of the circuit.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Act(pub(crate) breaker::Action);
 
 /// Begin no more attempts; answers when those under way have ended and are recorded.
 #[derive(Message)]
@@ -118,7 +124,7 @@ impl DeliveryActor {
         Self {
             target: target(&shared, &subscription),
             sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
-            machine: Machine::new(settings(&shared, &subscription)),
+            machine: Machine::recalled(settings(&shared, &subscription), shared.circuits.recall(endpoint)),
             dice: shared.random.dice(),
             payloads: FxHashMap::default(),
             timer: None,
@@ -151,12 +157,13 @@ impl DeliveryActor {
                     }
                 }
                 Effect::Disable => self.disable(),
-                Effect::Circuit(circuit, until) => {
-                    if until.is_some() {
+                Effect::Circuit(circuit, until, memory) => {
+                    if circuit == Circuit::Open {
                         self.shared.metrics.circuit_opened();
                     }
                     tracing::info!(subscription = %self.subscription.id, ?circuit, ?until, "circuit changed");
                     self.live.set_circuit(circuit, until);
+                    self.shared.circuits.keep(self.endpoint, memory);
                 }
             }
         }
@@ -304,6 +311,8 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
         retry,
         breaker: delivery.breaker,
         in_flight_max: delivery.in_flight_max,
+        rate: subscription.spec.rate_limit.map(|limit| limit.rate()),
+        is_strict: subscription.spec.ordering == Ordering::Strict,
         is_paused: subscription.state() != State::Active,
     }
 }
@@ -369,6 +378,14 @@ impl Handler<Rewound> for DeliveryActor {
 
     fn handle(&mut self, Rewound(seq): Rewound, context: &mut Self::Context) {
         self.tell(Input::Rewound(seq), None, context);
+    }
+}
+
+impl Handler<Act> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Act(action): Act, context: &mut Self::Context) {
+        self.tell(Input::Act(action), None, context);
     }
 }
 
@@ -449,7 +466,7 @@ impl Handler<Finished> for DeliveryActor {
     fn handle(&mut self, Finished { seq, report }: Finished, context: &mut Self::Context) {
         self.payloads.remove(&seq);
         let input = match &report {
-            Some(report) => Input::Finished { seq, outcome: report.outcome },
+            Some(report) => Input::Finished { seq, outcome: report.outcome, took: report.took },
             None => Input::Returned(seq),
         };
         self.tell(input, report, context);

@@ -7,6 +7,7 @@
 
 mod backfill;
 mod changes;
+mod circuits;
 mod delivery;
 mod directory;
 mod gate;
@@ -33,7 +34,7 @@ pub use ingest::{AppendError, Ingest, RETRY_AFTER};
 pub use jobs::{BackfillRequest, Job, JobError, Jobs};
 pub use metrics::Metrics;
 pub use subscriptions::{ChangeError, Subscriptions};
-pub use system::{Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
+pub use system::{CircuitError, Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
 
 /// Where chance comes from; made in the composition root.
 pub trait Random: Send + Sync + 'static {

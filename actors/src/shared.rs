@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use loghorn_domain::{Clock, Timestamp, egress};
 use loghorn_storage::{Fence, Store};
 
-use crate::{Directory, Metrics, Options, Random, Subscriptions, changes::Changes};
+use crate::{Directory, Metrics, Options, Random, Subscriptions, changes::Changes, circuits::Circuits};
 
 /// Made once at the start, shared by all actors.
 pub(crate) struct Shared {
@@ -18,6 +18,7 @@ pub(crate) struct Shared {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) circuits: Arc<Circuits>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) changes: Changes,
     /// The wall clock and the monotonic one at the start.

@@ -11,7 +11,9 @@ use std::{
 
 use actix::Actor;
 use loghorn_domain::{
-    Clock, Draft, EndpointNo, EventType, Level, Seq, SubscriptionId, Timestamp, breaker::Circuit, event::Limits,
+    Clock, Draft, EndpointNo, EventType, Level, Seq, SubscriptionId, Timestamp,
+    breaker::{self, Circuit},
+    event::Limits,
     subscription::State,
 };
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
@@ -19,6 +21,8 @@ use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 use crate::{
     AppendError, Directory, Ingest, Metrics, Options, Random, Subscriptions,
     changes::Changes,
+    circuits::Circuits,
+    delivery::Act,
     gate::Gate,
     jobs::Jobs,
     router::RouterActor,
@@ -135,6 +139,14 @@ pub enum ReplayError {
     Store(#[from] StoreError),
 }
 
+/// Why a circuit was left as it is.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum CircuitError {
+    /// Nobody works for this endpoint at the moment.
+    #[error("nobody works for this endpoint at the moment: it is quarantined or being restarted")]
+    NoActor,
+}
+
 /// Why no test event was sent.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TestError {
@@ -166,8 +178,10 @@ impl System {
         let metrics = Arc::new(Metrics::default());
         let directory = Arc::new(Directory::default());
         directory.set_routed(store.queue.cursor().await?);
+        let circuits = Arc::new(Circuits::load(store.clone()).await?);
         let shared = Arc::new(Shared {
             fence,
+            circuits,
             egress,
             tls,
             subscriptions: Arc::new(subscriptions),
@@ -304,6 +318,12 @@ impl System {
             supervisor.do_send(Requeued(replayed.clone()));
         }
         Ok(replayed)
+    }
+
+    /// Opens, closes or probes the circuit of one subscription.
+    pub async fn act_on_circuit(&self, endpoint: EndpointNo, action: breaker::Action) -> Result<(), CircuitError> {
+        let actor = self.shared.directory.actor(endpoint).ok_or(CircuitError::NoActor)?;
+        actor.send(Act(action)).await.map_err(|_| CircuitError::NoActor)
     }
 
     /// How the system is.

@@ -2,10 +2,12 @@
 //!
 //! **Why.** An endpoint that is down should cost one probe now and then, not a time-out for each event that waits.
 //! **When it trips.** After `failures` attempts in a row that failed because of the endpoint itself (5xx, time-out,
-//! network); a 404 or 429 shows an endpoint that lives and resets nothing.
+//! network), or when within the last `window` at least `failure_percent` of at least `samples_min` attempts failed so;
+//! a 404 or 429 shows an endpoint that lives and resets nothing.
 //! **While tripped** nothing is attempted. After `open_for`, and up to 20 % more, it is *probing*: one attempt at a time.
 //! **How it recovers.** A probe that is answered closes it; a probe that fails trips it again for twice as long, up to
 //! `open_for_max`. What was in the air when it tripped is recorded and changes nothing here: only a probe decides.
+//! **By hand** it is opened (and stays open until a person acts again), closed, or told to probe at once.
 
 use std::time::Duration;
 
@@ -21,6 +23,12 @@ use crate::{
 pub struct Settings {
     /// Failures in a row that trip it.
     pub failures: u16,
+    /// The share of failures within `window` that trips it, in percent; 0: no share does.
+    pub failure_percent: u8,
+    /// How far back attempts count for the share.
+    pub window: Duration,
+    /// The fewest attempts within `window` that say something.
+    pub samples_min: u32,
     /// How long it stays tripped the first time.
     pub open_for: Duration,
     /// The longest it stays tripped.
@@ -29,7 +37,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { failures: 5, open_for: Duration::from_secs(30), open_for_max: Duration::from_secs(600) }
+        Self {
+            failures: 5,
+            failure_percent: 50,
+            window: Duration::from_secs(60),
+            samples_min: 20,
+            open_for: Duration::from_secs(30),
+            open_for_max: Duration::from_secs(600),
+        }
     }
 }
 
@@ -59,6 +74,30 @@ pub enum Circuit {
     HalfOpen,
 }
 
+/// What is kept of a circuit that is not closed, so that a restart does not forget it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// When a probe may go; `None`: opened by hand, until a person acts again.
+    pub until: Option<Timestamp>,
+    /// Trips since it last was closed.
+    pub trips_in_row: u16,
+}
+
+/// What a person wants of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Attempt nothing until told otherwise.
+    Open,
+    /// Let attempts flow, and forget past failures.
+    Close,
+    /// Make one attempt at once, and go by what it comes to.
+    Probe,
+}
+
+/// Later than any time that comes: opened by hand.
+const HELD: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// The circuit breaker of one endpoint.
 #[derive(Debug, Clone)]
 pub struct Breaker {
@@ -66,12 +105,59 @@ pub struct Breaker {
     state: State,
     failures_in_row: u16,
     trips_in_row: u16,
+    /// Until when it was tripped last.
+    tripped_until: Timestamp,
+    recent: Recent,
 }
 
 impl Breaker {
     /// A closed circuit.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Flowing, failures_in_row: 0, trips_in_row: 0 }
+        let tripped_until = Timestamp::default();
+        let recent = Recent::default();
+        Self { settings, state: State::Flowing, failures_in_row: 0, trips_in_row: 0, tripped_until, recent }
+    }
+
+    /// A circuit as it was before a restart.
+    pub fn recalled(settings: Settings, memory: Memory) -> Self {
+        let until = memory.until.unwrap_or(HELD);
+        let state = State::Tripped { until };
+        Self { state, trips_in_row: memory.trips_in_row, tripped_until: until, ..Self::new(settings) }
+    }
+
+    /// What is to be kept; `None` while it is closed.
+    pub fn memory(&self) -> Option<Memory> {
+        // While it probes nothing new is to be kept: after a restart its time has come, and it probes again.
+        let until = (self.tripped_until != HELD).then_some(self.tripped_until);
+        (self.state != State::Flowing).then_some(Memory { until, trips_in_row: self.trips_in_row })
+    }
+
+    /// Whether it is open because a person opened it.
+    pub fn is_held(&self) -> bool {
+        self.state == State::Tripped { until: HELD }
+    }
+
+    /// Does what a person wants.
+    pub fn act(&mut self, action: Action) {
+        match action {
+            Action::Open => self.stay_open(HELD),
+            Action::Close => self.close(),
+            Action::Probe if self.state == State::Flowing => {}
+            Action::Probe => self.state = State::Probing,
+        }
+    }
+
+    fn stay_open(&mut self, until: Timestamp) {
+        self.tripped_until = until;
+        self.state = State::Tripped { until };
+        self.recent = Recent::default();
+    }
+
+    fn close(&mut self) {
+        self.state = State::Flowing;
+        self.failures_in_row = 0;
+        self.trips_in_row = 0;
+        self.recent = Recent::default();
     }
 
     /// Where it stands.
@@ -101,25 +187,21 @@ impl Breaker {
     pub fn record(&mut self, class: Class, is_probe: bool, now: Timestamp, dice: &mut dyn Dice) {
         let failed = class.is_endpoint_failure();
         match self.state {
-            State::Flowing if failed => {
-                self.failures_in_row = self.failures_in_row.saturating_add(1);
-                if self.failures_in_row >= self.settings.failures {
-                    self.trip(now, dice);
-                }
-            }
             State::Flowing => {
-                if class == Class::Ok {
-                    self.failures_in_row = 0;
+                self.recent.record(failed, now, self.settings.window);
+                match (failed, class) {
+                    (true, _) => self.failures_in_row = self.failures_in_row.saturating_add(1),
+                    (false, Class::Ok) => self.failures_in_row = 0,
+                    (false, _) => {}
+                }
+                if failed && (self.failures_in_row >= self.settings.failures || self.recent.is_bad(&self.settings)) {
+                    self.trip(now, dice);
                 }
             }
             State::Probing if is_probe && failed => self.trip(now, dice),
             // Nothing was sent, so nothing is known: the next probe may go.
             State::Probing if matches!(class, Class::Blocked | Class::Template) => {}
-            State::Probing if is_probe => {
-                self.state = State::Flowing;
-                self.failures_in_row = 0;
-                self.trips_in_row = 0;
-            }
+            State::Probing if is_probe => self.close(),
             State::Probing | State::Tripped { .. } => {}
         }
     }
@@ -130,7 +212,42 @@ impl Breaker {
         self.trips_in_row = self.trips_in_row.saturating_add(1);
         // Only ever later: a dead endpoint is asked at most once in `open_for`.
         let late = open_for.mul_f64(JITTER * dice.unit());
-        self.state = State::Tripped { until: now.plus(open_for + late) };
+        self.stay_open(now.plus(open_for + late));
+    }
+}
+
+/// Parts of the window.
+const PARTS: usize = 6;
+
+/// Attempts of the last while, counted by parts of it.
+#[derive(Debug, Clone, Default)]
+struct Recent {
+    /// The number of the part, attempts, and failures among them; the newest is last.
+    parts: [(i64, u32, u32); PARTS],
+}
+
+impl Recent {
+    fn record(&mut self, failed: bool, now: Timestamp, window: Duration) {
+        let part_ms = (i64::try_from(window.as_millis()).unwrap_or(i64::MAX) / PARTS as i64).max(1);
+        let number = now.millis().div_euclid(part_ms);
+        if self.parts[PARTS - 1].0 != number {
+            self.parts.rotate_left(1);
+            self.parts[PARTS - 1] = (number, 0, 0);
+            // What is older than the window counts no more. Nor does what a clock that was set back left behind.
+            let oldest = number - PARTS as i64;
+            self.parts.iter_mut().filter(|part| part.0 <= oldest || part.0 > number).for_each(|part| *part = (0, 0, 0));
+        }
+        let newest = &mut self.parts[PARTS - 1];
+        newest.1 = newest.1.saturating_add(1);
+        newest.2 = newest.2.saturating_add(u32::from(failed));
+    }
+
+    fn is_bad(&self, settings: &Settings) -> bool {
+        let attempts: u32 = self.parts.iter().map(|part| part.1).sum();
+        let failures: u32 = self.parts.iter().map(|part| part.2).sum();
+        settings.failure_percent > 0
+            && attempts >= settings.samples_min.max(1)
+            && u64::from(failures) * 100 >= u64::from(attempts) * u64::from(settings.failure_percent)
     }
 }
 
@@ -215,6 +332,60 @@ mod tests {
         breaker.advance(at(30));
         breaker.record(Class::Blocked, true, at(30), &mut Lowest);
         assert_eq!(breaker.circuit(), Circuit::HalfOpen);
+    }
+
+    #[test]
+    fn a_share_of_failures_within_the_window_trips_it() {
+        let mut breaker = Breaker::new(Settings::default());
+        let mut record = |seconds: i64, failed: bool| {
+            let class = if failed { Class::Http5xx } else { Class::Ok };
+            breaker.record(class, false, at(seconds), &mut Lowest);
+            breaker.circuit()
+        };
+        // Half of them fail, but they are too few within a minute, and never five in a row.
+        for n in 0..100 {
+            assert_eq!(record(n * 4, n % 2 == 0), Circuit::Closed, "{n}");
+        }
+        // More often than that they say something.
+        let tripped = (0..40).find(|n| record(1000 + n, n % 2 == 0) == Circuit::Open);
+        assert_eq!(tripped, Some(20));
+        let mut healthy = Breaker::new(Settings::default());
+        for n in 0..1000 {
+            healthy.record(if n % 3 == 0 { Class::Http5xx } else { Class::Ok }, false, at(n), &mut Lowest);
+        }
+        assert_eq!(healthy.circuit(), Circuit::Closed);
+    }
+
+    #[test]
+    fn a_person_opens_closes_and_probes_it() {
+        let mut breaker = Breaker::new(Settings::default());
+        breaker.act(Action::Probe);
+        assert_eq!(breaker.circuit(), Circuit::Closed);
+        breaker.act(Action::Open);
+        breaker.advance(at(1_000_000_000));
+        assert_eq!((breaker.circuit(), breaker.is_held()), (Circuit::Open, true));
+        let mut recalled = Breaker::recalled(Settings::default(), breaker.memory().unwrap());
+        assert!(recalled.is_held());
+        recalled.act(Action::Probe);
+        assert_eq!(recalled.circuit(), Circuit::HalfOpen);
+        recalled.act(Action::Close);
+        assert_eq!((recalled.circuit(), recalled.memory()), (Circuit::Closed, None));
+    }
+
+    #[test]
+    fn a_restart_forgets_neither_the_wait_nor_the_doublings() {
+        let mut breaker = tripped();
+        breaker.advance(at(30));
+        breaker.record(Class::Reset, true, at(30), &mut Lowest);
+        let mut recalled = Breaker::recalled(Settings::default(), breaker.memory().unwrap());
+        assert_eq!(recalled.state(), State::Tripped { until: at(90) });
+        recalled.advance(at(90));
+        // It dies while it probes.
+        let mut recalled = Breaker::recalled(Settings::default(), recalled.memory().unwrap());
+        recalled.advance(at(91));
+        assert_eq!(recalled.circuit(), Circuit::HalfOpen);
+        recalled.record(Class::Reset, true, at(91), &mut Lowest);
+        assert_eq!(recalled.state(), State::Tripped { until: at(91 + 120) });
     }
 
     #[test]

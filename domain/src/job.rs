@@ -83,6 +83,9 @@ pub struct Rate {
 const PER_SECOND_MAX: f64 = 1e6;
 
 impl Rate {
+    /// The highest that can be written.
+    pub const HIGHEST: Self = Self { per_second: PER_SECOND_MAX };
+
     /// How long one takes.
     pub fn interval(self) -> Duration {
         Duration::from_secs_f64(1.0 / self.per_second)

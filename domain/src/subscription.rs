@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     EndpointNo, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
     filter::{self, Filter, Pool},
+    job::Rate,
     secret::Secret,
 };
 
@@ -25,7 +26,7 @@ const TIMEOUT_MS: std::ops::RangeInclusive<u128> = 100..=120_000;
 const AGE_SECONDS_MAX: u64 = 30 * 24 * 3600;
 
 /// What a person writes of a subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// A name for people; 1–200 characters.
@@ -52,6 +53,12 @@ pub struct Spec {
     /// What differs from the server's settings for retries.
     #[serde(default)]
     pub retry: Retry,
+    /// How many attempts may begin in a time; no limit where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// Whether deliveries go one after the other.
+    #[serde(default)]
+    pub ordering: Ordering,
     /// The longest an attempt may take; the server's setting where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
@@ -103,6 +110,32 @@ pub struct Retry {
     pub max_age: Option<Span>,
 }
 
+/// How many attempts may begin in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// In a second on average; may be a fraction, such as 0.5. After a pause as many at once.
+    pub per_second: f64,
+}
+
+impl RateLimit {
+    /// The limit as a rate. Numbers that are none are refused when the subscription is saved.
+    pub fn rate(&self) -> Rate {
+        Rate::per_second(self.per_second).unwrap_or(Rate::HIGHEST)
+    }
+}
+
+/// Whether deliveries go one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// They go side by side, and one that fails holds up no other.
+    #[default]
+    None,
+    /// One at a time in the order of the log: everything waits until the oldest is delivered or dead.
+    Strict,
+}
+
 /// Members that Loghorn adds when it shows a subscription; set aside when it is sent back.
 pub const SHOWN_ONLY: [&str; 8] =
     ["id", "created_at", "updated_at", "version", "state", "disabled_reason", "circuit", "paused"];
@@ -133,6 +166,8 @@ impl Spec {
         check(attempts, "/retry/max_attempts", "expected 1 to 100");
         let age = self.retry.max_age.is_none_or(|age| (1..=AGE_SECONDS_MAX).contains(&age.0.as_secs()));
         check(age, "/retry/max_age", "expected 1s to 720h (30 days)");
+        let rate = self.rate_limit.is_none_or(|limit| Rate::per_second(limit.per_second).is_some());
+        check(rate, "/rate_limit/per_second", "expected a number above 0 and at most a million");
         let timeout = self.timeout.is_none_or(|timeout| TIMEOUT_MS.contains(&timeout.0.as_millis()));
         check(timeout, "/timeout", "expected 100ms to 120s");
         if let Some(name) = &self.signature_header {
@@ -151,7 +186,7 @@ impl Spec {
 }
 
 /// A subscription as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subscription {
     /// Its id.
     pub id: SubscriptionId,
@@ -258,6 +293,9 @@ pub(crate) mod tests {
             ("filters", json!({"levels": ["LOUD"]}), "/filters/levels/0"),
             ("retry", json!({"max_attempts": 0}), "/retry/max_attempts"),
             ("retry", json!({"max_age": "soon"}), "/retry/max_age"),
+            ("rate_limit", json!({"per_second": 0}), "/rate_limit/per_second"),
+            ("rate_limit", json!({"per_minute": 5}), "/rate_limit/per_minute"),
+            ("ordering", json!("loose"), "/ordering"),
             ("timeout", json!("10"), "/timeout"),
             ("timeout", json!("1h"), "/timeout"),
             ("format", json!("xml"), "/format"),

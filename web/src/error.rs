@@ -9,7 +9,9 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
-use loghorn_actors::{AppendError, ChangeError, JobError, Overloaded, RETRY_AFTER, ReplayError, TestError};
+use loghorn_actors::{
+    AppendError, ChangeError, CircuitError, JobError, Overloaded, RETRY_AFTER, ReplayError, TestError,
+};
 use loghorn_domain::{Problem as Wrong, Timestamp};
 use loghorn_storage::Error as StoreError;
 use serde::{Deserialize, Serialize};
@@ -263,6 +265,12 @@ impl From<ChangeError> for Error {
             ChangeError::Invalid(problems) => Self::invalid(problems),
             ChangeError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<CircuitError> for Error {
+    fn from(error: CircuitError) -> Self {
+        Self::conflict(error.to_string(), "look at its health; a change of the subscription starts it anew")
     }
 }
 

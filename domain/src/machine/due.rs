@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use crate::delivery::{Entry, Origin};
+use crate::{
+    Seq,
+    delivery::{Entry, Origin},
+};
 
 /// Whether an entry travels in the lane of low priority.
 pub(super) fn is_low(entry: &Entry) -> bool {
@@ -23,8 +26,24 @@ impl Due {
     }
 
     /// The next to go; one of low priority only where `may_be_low` allows it.
-    pub(super) fn pop(&mut self, may_be_low: impl FnOnce() -> bool) -> Option<Entry> {
-        self.live.pop_front().or_else(|| if may_be_low() { self.low.pop_front() } else { None })
+    pub(super) fn next(&self, may_be_low: impl FnOnce() -> bool) -> Option<Seq> {
+        let first = |lane: &VecDeque<Entry>| lane.front().map(|entry| entry.seq);
+        first(&self.live).or_else(|| first(&self.low).filter(|_| may_be_low()))
+    }
+
+    /// The oldest of both lanes.
+    pub(super) fn oldest(&self) -> Option<Seq> {
+        self.live.iter().chain(&self.low).map(|entry| entry.seq).min()
+    }
+
+    /// Takes this one out.
+    pub(super) fn take(&mut self, seq: Seq) -> Option<Entry> {
+        let lanes = [&mut self.live, &mut self.low];
+        lanes.into_iter().find_map(|lane| {
+            // Nearly always the first.
+            let at = lane.iter().position(|entry| entry.seq == seq)?;
+            lane.remove(at)
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -43,6 +43,7 @@ enum Happening {
     Crash,
     Pause(bool),
     Mood(Mood),
+    Act(breaker::Action),
     Replay,
     Backfill,
 }
@@ -94,6 +95,10 @@ struct World {
     order: u64,
     effects_at_this_instant: (Timestamp, usize),
     attempts_in_round: BTreeMap<Seq, u16>,
+    /// What was kept of the circuit.
+    memory: Option<breaker::Memory>,
+    /// When this life's attempts began.
+    attempted_at: Vec<Timestamp>,
 }
 
 const FOREVER: u32 = u32::MAX;
@@ -105,6 +110,8 @@ impl World {
             retry: retry::Policy::default(),
             breaker: breaker::Settings::default(),
             in_flight_max: 1 + chance.below(20) as u16,
+            rate: if chance.one_in(4) { Rate::per_second(0.5 + chance.below(100) as f64) } else { None },
+            is_strict: chance.one_in(4),
             is_paused: false,
         };
         let mut world = Self {
@@ -124,6 +131,8 @@ impl World {
             order: 0,
             effects_at_this_instant: (Timestamp::default(), 0),
             attempts_in_round: BTreeMap::new(),
+            memory: None,
+            attempted_at: Vec::new(),
             chance,
         };
         for _ in 0..world.chance.below(60) {
@@ -138,6 +147,11 @@ impl World {
             let after = world.chance.below(100_000);
             world.plan(at + after, FOREVER, Happening::Pause(false));
         }
+        for _ in 0..world.chance.below(3) {
+            world.plan_within(900_000, Happening::Act(breaker::Action::Probe));
+            world.plan_within(900_000, Happening::Act(breaker::Action::Open));
+        }
+        world.plan(1_000_000, FOREVER, Happening::Act(breaker::Action::Close));
         for _ in 0..world.chance.below(8) {
             let moods = [Mood::Well, Mood::Failing, Mood::Mixed, Mood::Refusing, Mood::Throttling];
             let mood = moods[world.chance.below(5) as usize];
@@ -190,6 +204,7 @@ impl World {
                 self.tell(input);
             }
             Happening::Mood(mood) => self.mood = mood,
+            Happening::Act(action) => self.tell(Input::Act(action)),
             Happening::Pause(is_paused) => {
                 self.settings.is_paused = is_paused;
                 let settings = self.settings;
@@ -201,7 +216,12 @@ impl World {
             Happening::Crash => {
                 self.life += 1;
                 self.in_flight.clear();
-                self.machine = Machine::new(self.settings);
+                self.attempted_at.clear();
+                // The last change may not have been kept.
+                let memory = if self.chance.one_in(4) { None } else { self.memory };
+                // One that a person opened would stay open for ever.
+                let memory = memory.filter(|memory| memory.until.is_some());
+                self.machine = Machine::recalled(self.settings, memory);
                 self.tell(Input::Tick);
             }
         }
@@ -218,7 +238,8 @@ impl World {
             entries.push(entry);
         }
         let delay = self.chance.below(30);
-        let message = if self.chance.one_in(6) { Input::Nudged } else { Input::Fresh(entries) };
+        let first = entries[0].seq;
+        let message = if self.chance.one_in(6) { Input::Rewound(first) } else { Input::Fresh(entries) };
         let life = self.life;
         self.plan(delay, life, Happening::Deliver(message));
     }
@@ -251,7 +272,9 @@ impl World {
 
     fn tell(&mut self, input: Input) {
         let mut effects = Vec::new();
-        let before = self.machine.breaker.state();
+        // What a person wants is wanted at once.
+        let is_act = matches!(input, Input::Act(_));
+        let before = if is_act { breaker::State::Flowing } else { self.machine.breaker.state() };
         self.machine.handle(input, self.now, &mut self.dice, &mut effects);
         self.count(effects.len() + 1);
         for effect in effects {
@@ -288,7 +311,7 @@ impl World {
             Effect::Attempt(entry) => self.attempt(entry, before),
             Effect::Settle(entry, verdict) => self.settle(entry, verdict),
             Effect::Disable => panic!("no receiver here says 410"),
-            Effect::Circuit(..) => {}
+            Effect::Circuit(_, _, memory) => self.memory = memory,
         }
     }
 
@@ -301,10 +324,29 @@ impl World {
         assert!(self.in_flight.len() <= usize::from(self.settings.in_flight_max.max(2)) + 1);
         assert_eq!(self.queue.get(&entry.seq), Some(&entry), "attempted what is not (or not so) in the queue");
         assert!(entry.next_at.is_none_or(|at| at <= self.now), "attempted before its time");
-        if entry.origin == Origin::Backfill && self.machine.breaker.state() != breaker::State::Probing {
+        if !self.settings.is_strict
+            && entry.origin == Origin::Backfill
+            && self.machine.breaker.state() != breaker::State::Probing
+        {
             assert_eq!(self.machine.ready.live(), 0, "a live entry was due");
             let low = self.in_flight.iter().filter(|seq| self.queue[*seq].origin == Origin::Backfill).count();
             assert!(low <= (self.machine.window.size() / 2).max(1), "{low} of a backfill in flight");
+        }
+        if let Some(rate) = self.settings.rate {
+            self.attempted_at.push(self.now);
+            let within = |seconds: u64| {
+                let from = self.now.minus(Duration::from_secs(seconds));
+                self.attempted_at.iter().rev().take_while(|at| **at > from).count()
+            };
+            for seconds in [1, 10, 60] {
+                let most = rate.within(Duration::from_secs(seconds)) + rate.within(Duration::from_secs(1)) + 1;
+                assert!(within(seconds) <= most, "{} within {seconds} s at {rate}", within(seconds));
+            }
+        }
+        if self.settings.is_strict {
+            assert_eq!(self.in_flight.len(), 1, "not one at a time");
+            let oldest = self.queue.keys().find(|seq| self.machine.holds(**seq));
+            assert_eq!(oldest, Some(&entry.seq), "not the oldest");
         }
         let life = self.life;
         if self.chance.one_in(50) {
@@ -312,7 +354,8 @@ impl World {
         }
         let outcome = self.mood.answer(&mut self.chance);
         let took = if outcome.class == Class::TimeoutResponse { 10_000 } else { 1 + self.chance.below(300) };
-        self.plan(took, life, Happening::Deliver(Input::Finished { seq: entry.seq, outcome }));
+        let input = Input::Finished { seq: entry.seq, outcome, took: Duration::from_millis(took) };
+        self.plan(took, life, Happening::Deliver(input));
     }
 
     fn settle(&mut self, entry: Entry, verdict: Verdict) {
@@ -345,7 +388,7 @@ impl World {
 
 #[test]
 fn every_delivery_of_every_life_ends() {
-    for seed in 1..=3000 {
+    for seed in 1..=10_000 {
         let world = World::new(seed).run();
         let open: Vec<_> = world.ended.iter().filter(|(_, verdict)| verdict.is_none()).collect();
         assert!(

@@ -13,9 +13,13 @@
 //! count when it is decided whether to read on, only [`HELD_MAX`] bounds them. Whoever makes them keeps few
 //! outstanding; many would delay live entries that are not held yet, but never stop them.
 //!
+//! A subscription may limit its rate, which holds for every attempt, and it may insist on order: then one attempt is made
+//! at a time, always of the oldest entry, and while that waits for another try everything behind it waits too.
+//!
 //! Invariants, held against thousands of seeded lives in [`lives`]:
 //! - nothing is attempted while paused or tripped, and one at a time while probing;
-//! - what is live goes first, and a backfill takes up at most half of the window;
+//! - what is live goes first, and a backfill takes up at most half of the window; in strict order, whatever is oldest;
+//! - no rate limit is exceeded;
 //! - an entry is attempted by one slot at a time, never before its time, and in the end settled;
 //! - new work is not lost, whenever its nudge arrives: a fetch that was asked for before it is followed by another;
 //! - an idle machine asks for no wake-up, and no wake-up lies in the past with nothing to do.
@@ -35,7 +39,9 @@ use self::due::{Due, is_low};
 use crate::{
     Outcome, Seq, Timestamp, Verdict,
     breaker::{self, Breaker, Circuit},
+    bucket::Bucket,
     delivery::{Entry, Reason},
+    job::Rate,
     retry::{self, Dice},
     window::Window,
 };
@@ -53,7 +59,7 @@ const FETCH_LARGE: usize = 128;
 const FETCH_RETRY_MS: u64 = 1000;
 
 /// What the machine goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// When a delivery is tried again.
     pub retry: retry::Policy,
@@ -61,6 +67,10 @@ pub struct Settings {
     pub breaker: breaker::Settings,
     /// Attempts in flight at most.
     pub in_flight_max: u16,
+    /// Attempts in a time at most.
+    pub rate: Option<Rate>,
+    /// One at a time, in the order of the log.
+    pub is_strict: bool,
     /// Nothing is attempted while this is set.
     pub is_paused: bool,
 }
@@ -70,9 +80,7 @@ pub struct Settings {
 pub enum Input {
     /// These were queued just now, in ascending order.
     Fresh(Vec<Entry>),
-    /// Something may have been queued after what is known.
-    Nudged,
-    /// An entry at or before the cursor was queued again.
+    /// This entry, and others after it, may have been queued without being told of.
     Rewound(Seq),
     /// The queue was read for this lease.
     Fetched {
@@ -94,7 +102,11 @@ pub enum Input {
         seq: Seq,
         /// How.
         outcome: Outcome,
+        /// How long it took.
+        took: Duration,
     },
+    /// A person wants this of the circuit.
+    Act(breaker::Action),
     /// An attempt was not made after all; nothing was sent. It is tried again soon.
     Returned(Seq),
     /// Other settings; `is_new_target`: the URL changed, so what is known of its health is void.
@@ -126,8 +138,8 @@ pub enum Effect {
     Settle(Entry, Verdict),
     /// Disable the subscription: the receiver said 410.
     Disable,
-    /// The circuit is now this, and open until then.
-    Circuit(Circuit, Option<Timestamp>),
+    /// The circuit is now this, and open until then (`None`: until a person acts); what is to be kept of it.
+    Circuit(Circuit, Option<Timestamp>, Option<breaker::Memory>),
 }
 
 struct InFlight {
@@ -140,6 +152,8 @@ pub struct Machine {
     settings: Settings,
     breaker: Breaker,
     window: Window,
+    /// Made with the first attempt under a rate limit.
+    bucket: Option<Bucket>,
     ready: Due,
     retries: BTreeMap<(Timestamp, Seq), Entry>,
     in_flight: FxHashMap<Seq, InFlight>,
@@ -156,15 +170,22 @@ pub struct Machine {
     /// No fetch before this, after a failed one.
     fetch_after: Option<Timestamp>,
     is_gone: bool,
-    circuit_told: Circuit,
+    told: (Circuit, Option<breaker::Memory>),
 }
 
 impl Machine {
     /// A machine that knows nothing of its queue yet, and will read it.
     pub fn new(settings: Settings) -> Self {
+        Self::recalled(settings, None)
+    }
+
+    /// The same, with what was kept of the endpoint's circuit.
+    pub fn recalled(settings: Settings, memory: Option<breaker::Memory>) -> Self {
         Self {
-            breaker: Breaker::new(settings.breaker),
+            breaker: memory
+                .map_or_else(|| Breaker::new(settings.breaker), |memory| Breaker::recalled(settings.breaker, memory)),
             window: Window::new(settings.in_flight_max),
+            bucket: None,
             settings,
             ready: Due::default(),
             retries: BTreeMap::new(),
@@ -178,7 +199,7 @@ impl Machine {
             ended_meanwhile: FxHashSet::default(),
             fetch_after: None,
             is_gone: false,
-            circuit_told: Circuit::Closed,
+            told: (Circuit::Closed, None),
         }
     }
 
@@ -186,7 +207,6 @@ impl Machine {
     pub fn handle(&mut self, input: Input, now: Timestamp, dice: &mut dyn Dice, effects: &mut Vec<Effect>) {
         match input {
             Input::Fresh(entries) => self.fresh(entries),
-            Input::Nudged => self.nudged(),
             Input::Rewound(seq) => self.rewound(seq),
             Input::Fetched { lease, entries, is_end } if self.is_current(lease) => self.fetched(entries, is_end, now),
             Input::FetchFailed { lease } if self.is_current(lease) => {
@@ -194,7 +214,8 @@ impl Machine {
                 self.fetch_after = Some(now.plus(Duration::from_millis(FETCH_RETRY_MS)));
             }
             Input::Fetched { .. } | Input::FetchFailed { .. } | Input::Tick => {}
-            Input::Finished { seq, outcome } => self.finished(seq, &outcome, now, dice, effects),
+            Input::Finished { seq, outcome, took } => self.finished(seq, &outcome, took, now, dice, effects),
+            Input::Act(action) => self.breaker.act(action),
             Input::Returned(seq) => self.returned(seq, now),
             Input::Configured { settings, is_new_target } => self.configured(settings, is_new_target),
         }
@@ -211,7 +232,10 @@ impl Machine {
         }
         let retry = self.retries.keys().next().map(|(at, _)| *at);
         let fetch = if self.wants_fetch() { self.fetch_after } else { None };
-        [retry, fetch].into_iter().flatten().min()
+        // What is due and has a slot can only wait for the rate limit.
+        let is_limited = self.slots() > 0 && self.next().is_some();
+        let rate = self.bucket.as_ref().filter(|_| is_limited).map(Bucket::next_at);
+        [retry, fetch, rate].into_iter().flatten().min()
     }
 
     /// Whether an attempt that was asked for may still begin.
@@ -300,6 +324,7 @@ impl Machine {
         &mut self,
         seq: Seq,
         outcome: &Outcome,
+        took: Duration,
         now: Timestamp,
         dice: &mut dyn Dice,
         effects: &mut Vec<Effect>,
@@ -310,7 +335,7 @@ impl Machine {
         if outcome.class.is_retryable() {
             self.window.failed();
         } else {
-            self.window.succeeded(self.has_work());
+            self.window.succeeded(self.has_work(), took);
         }
         if before != self.breaker.state() {
             // After trouble the endpoint is asked for little at first.
@@ -353,6 +378,9 @@ impl Machine {
         if is_new_target || in_flight_changed {
             self.window = Window::new(settings.in_flight_max);
         }
+        if settings.rate != self.settings.rate {
+            self.bucket = None;
+        }
         self.settings = settings;
         self.is_gone = false;
     }
@@ -366,41 +394,71 @@ impl Machine {
             self.begin_attempts(now, effects);
             self.begin_fetch(now, effects);
         }
-        let circuit = self.breaker.circuit();
-        if circuit != self.circuit_told {
-            self.circuit_told = circuit;
+        let now = (self.breaker.circuit(), self.breaker.memory());
+        if now != self.told {
+            self.told = now;
             let until = match self.breaker.state() {
-                breaker::State::Tripped { until } => Some(until),
-                breaker::State::Flowing | breaker::State::Probing => None,
+                breaker::State::Tripped { until } if !self.breaker.is_held() => Some(until),
+                _ => None,
             };
-            effects.push(Effect::Circuit(circuit, until));
+            effects.push(Effect::Circuit(now.0, until, now.1));
         }
     }
 
-    fn begin_attempts(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let is_probing = self.breaker.state() == breaker::State::Probing;
-        let slots = match self.breaker.state() {
-            breaker::State::Tripped { .. } => return,
+    /// Attempts that may begin now, as far as the circuit and the window go.
+    fn slots(&self) -> usize {
+        match self.breaker.state() {
+            breaker::State::Tripped { .. } => 0,
             breaker::State::Probing => usize::from(!self.in_flight.values().any(|attempt| attempt.is_probe)),
+            breaker::State::Flowing if self.settings.is_strict => usize::from(self.in_flight.is_empty()),
             breaker::State::Flowing => self.window.size().saturating_sub(self.in_flight.len()),
-        };
+        }
+    }
+
+    /// The entry that goes next, if one that is due may.
+    fn next(&self) -> Option<Seq> {
+        if !self.settings.is_strict {
+            // A probe is whatever comes first.
+            let is_probe = self.breaker.state() == breaker::State::Probing;
+            return self.ready.next(|| is_probe || has_low_slot(&self.in_flight, &self.window));
+        }
+        let oldest = self.ready.oldest()?;
+        let waits = self.retries.keys().any(|(_, seq)| *seq < oldest);
+        // Up to the cursor all that is older is known.
+        let is_known = !self.is_behind || oldest <= self.cursor;
+        (!waits && is_known && self.in_flight.is_empty()).then_some(oldest)
+    }
+
+    fn begin_attempts(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         while let Some(first) = self.retries.first_entry()
             && first.key().0 <= now
         {
             self.ready.push(first.remove());
         }
-        for _ in 0..slots {
-            // A probe is whatever comes first.
-            let Some(entry) = self.ready.pop(|| is_probing || has_low_slot(&self.in_flight, &self.window)) else {
+        let is_probe = self.breaker.state() == breaker::State::Probing;
+        for _ in 0..self.slots() {
+            let next = self.next();
+            let Some(entry) = next.filter(|_| self.is_within_rate(now)).and_then(|seq| self.ready.take(seq)) else {
                 break;
             };
-            self.in_flight.insert(entry.seq, InFlight { entry, is_probe: is_probing });
+            if let Some(bucket) = &mut self.bucket {
+                bucket.take(now);
+            }
+            self.in_flight.insert(entry.seq, InFlight { entry, is_probe });
             effects.push(Effect::Attempt(entry));
         }
     }
 
+    fn is_within_rate(&mut self, now: Timestamp) -> bool {
+        let Some(rate) = self.settings.rate else { return true };
+        self.bucket.get_or_insert_with(|| Bucket::new(rate, now)).next_at() <= now
+    }
+
     fn wants_fetch(&self) -> bool {
+        // In order, what is older than all that is at hand must be read before anything goes.
+        let is_unknown = self.settings.is_strict && self.ready.oldest().is_some_and(|oldest| oldest > self.cursor);
         let is_short = self.ready.live() < self.window.size() && self.held.len() < HELD_MAX;
+        let is_short = is_short || is_unknown;
         let is_tripped = matches!(self.breaker.state(), breaker::State::Tripped { .. });
         self.is_behind && !self.is_fetching && is_short && !is_tripped
     }

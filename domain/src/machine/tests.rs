@@ -3,11 +3,15 @@
 use super::{lives::Chance, *};
 use crate::delivery::Origin;
 
+const TOOK: Duration = Duration::from_millis(5);
+
 fn settings() -> Settings {
     Settings {
         retry: retry::Policy::default(),
         breaker: breaker::Settings::default(),
         in_flight_max: 4,
+        rate: None,
+        is_strict: false,
         is_paused: false,
     }
 }
@@ -37,12 +41,15 @@ fn fresh_work_goes_out_without_reading_the_queue() {
 }
 
 #[test]
-fn a_nudge_between_the_read_and_its_answer_is_not_lost() {
+fn work_told_of_between_the_read_and_its_answer_is_not_lost() {
     let mut machine = idle_machine();
-    assert!(matches!(drive(&mut machine, Input::Nudged, 1)[..], [Effect::Fetch { lease: 2, .. }]));
-    assert_eq!(drive(&mut machine, Input::Nudged, 1), []);
-    let effects = drive(&mut machine, Input::Fetched { lease: 2, entries: vec![], is_end: true }, 2);
-    assert!(matches!(effects[..], [Effect::Fetch { lease: 3, .. }]), "{effects:?}");
+    let rewound = || Input::Rewound(Seq(5));
+    assert!(matches!(drive(&mut machine, rewound(), 1)[..], [Effect::Fetch { lease: 2, after: Seq(0), .. }]));
+    assert!(matches!(drive(&mut machine, rewound(), 1)[..], [Effect::Fetch { lease: 3, after: Seq(0), .. }]));
+    // An answer from before it does not count.
+    assert_eq!(drive(&mut machine, Input::Fetched { lease: 2, entries: vec![], is_end: true }, 2), []);
+    let found = Input::Fetched { lease: 3, entries: vec![entry(5)], is_end: true };
+    assert_eq!(drive(&mut machine, found, 2), [Effect::Attempt(entry(5))]);
 }
 
 #[test]
@@ -50,7 +57,7 @@ fn gone_stops_everything_until_it_is_configured_anew() {
     let mut machine = idle_machine();
     drive(&mut machine, Input::Fresh(vec![entry(1)]), 1);
     let outcome = Outcome::answered(410, None);
-    let effects = drive(&mut machine, Input::Finished { seq: Seq(1), outcome }, 2);
+    let effects = drive(&mut machine, Input::Finished { seq: Seq(1), outcome, took: TOOK }, 2);
     assert!(effects.contains(&Effect::Disable));
     assert_eq!(drive(&mut machine, Input::Fresh(vec![entry(2)]), 3), []);
     let effects = drive(&mut machine, Input::Configured { settings: settings(), is_new_target: false }, 4);
@@ -69,9 +76,9 @@ fn an_attempt_asked_for_before_a_trip_may_not_begin_after_it() {
         let seq = *machine.in_flight.keys().min().unwrap();
         if machine.in_flight.len() > 1 && seq == Seq(2) {
             let other = *machine.in_flight.keys().max().unwrap();
-            drive(&mut machine, Input::Finished { seq: other, outcome: Outcome::answered(500, None) }, 2);
+            drive(&mut machine, Input::Finished { seq: other, outcome: Outcome::answered(500, None), took: TOOK }, 2);
         } else {
-            drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
+            drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None), took: TOOK }, 2);
         }
         assert!(failed < 20);
     }
@@ -84,7 +91,7 @@ fn a_probe_that_could_not_be_made_does_not_spin() {
     drive(&mut machine, Input::Fresh((1..=9).map(entry).collect()), 1);
     while machine.breaker.circuit() == Circuit::Closed {
         let seq = *machine.in_flight.keys().min().unwrap();
-        drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None) }, 2);
+        drive(&mut machine, Input::Finished { seq, outcome: Outcome::answered(500, None), took: TOOK }, 2);
     }
     for seq in machine.in_flight.keys().copied().collect::<Vec<_>>() {
         drive(&mut machine, Input::Returned(seq), 3);
@@ -127,7 +134,7 @@ fn a_backfill_takes_half_of_the_window_and_a_live_event_finds_a_slot() {
     assert_eq!(machine.wake_at(), None);
     assert_eq!(attempted(&drive(&mut machine, Input::Fresh(vec![entry(20), entry(21)]), 1)), [20]);
     // What is live goes first, and one by one the backfill goes on beside it.
-    let done = |seq| Input::Finished { seq: Seq(seq), outcome: Outcome::answered(200, None) };
+    let done = |seq| Input::Finished { seq: Seq(seq), outcome: Outcome::answered(200, None), took: TOOK };
     assert_eq!(attempted(&drive(&mut machine, done(1), 2)), [21, 2]);
     assert_eq!(attempted(&drive(&mut machine, done(20), 3)), [3]);
     assert!(attempted(&drive(&mut machine, done(21), 4)).is_empty());
@@ -142,4 +149,57 @@ fn what_is_live_is_read_although_a_backfill_is_at_hand() {
     assert!(matches!(effects.last(), Some(Effect::Fetch { lease: 2, after: Seq(16), .. })), "{effects:?}");
     let effects = drive(&mut machine, Input::Fetched { lease: 2, entries: vec![entry(17)], is_end: true }, 1);
     assert_eq!(attempted(&effects), [17]);
+}
+
+#[test]
+fn in_strict_order_everything_waits_for_the_oldest() {
+    let mut machine = Machine::new(Settings { is_strict: true, ..settings() });
+    drive(&mut machine, Input::Tick, 0);
+    let all = vec![entry(3), entry(4), entry(5)];
+    let effects = drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, 0);
+    assert_eq!(effects, [Effect::Attempt(entry(3))]);
+    let failed = Input::Finished { seq: Seq(3), outcome: Outcome::answered(503, None), took: TOOK };
+    let effects = drive(&mut machine, failed, 1);
+    assert!(matches!(effects[..], [Effect::Settle(..)]), "{effects:?}");
+    assert_eq!(drive(&mut machine, Input::Fresh(vec![entry(6)]), 2), []);
+    // Something older was queued again: it is read before anything goes.
+    let effects = drive(&mut machine, Input::Rewound(Seq(2)), 3);
+    assert!(matches!(effects[..], [Effect::Fetch { lease: 2, after: Seq(1), .. }]), "{effects:?}");
+    let again = Input::Fetched { lease: 2, entries: vec![entry(2), entry(4), entry(5), entry(6)], is_end: true };
+    assert_eq!(drive(&mut machine, again, 4), [Effect::Attempt(entry(2))]);
+    let delivered = |seq| Input::Finished { seq: Seq(seq), outcome: Outcome::answered(200, None), took: TOOK };
+    assert!(matches!(drive(&mut machine, delivered(2), 5)[..], [Effect::Settle(..)]));
+    let at = machine.wake_at().unwrap();
+    let effects = drive(&mut machine, Input::Tick, at.millis());
+    assert!(matches!(effects[..], [Effect::Attempt(Entry { seq: Seq(3), .. })]), "{effects:?}");
+    let effects = drive(&mut machine, delivered(3), at.millis() + 1);
+    assert!(matches!(effects[..], [Effect::Settle(..), Effect::Attempt(Entry { seq: Seq(4), .. })]), "{effects:?}");
+}
+
+#[test]
+fn a_rate_limit_spreads_attempts_and_wakes_for_the_next() {
+    let mut machine = Machine::new(Settings { rate: "2/s".parse().ok(), ..settings() });
+    drive(&mut machine, Input::Tick, 0);
+    let all = (1..=4).map(entry).collect();
+    let effects = drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, 0);
+    assert_eq!(effects, [Effect::Attempt(entry(1)), Effect::Attempt(entry(2))]);
+    for seq in [1, 2] {
+        let done = Input::Finished { seq: Seq(seq), outcome: Outcome::answered(200, None), took: TOOK };
+        assert!(matches!(drive(&mut machine, done, 10)[..], [Effect::Settle(..)]));
+    }
+    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(500)));
+    assert_eq!(drive(&mut machine, Input::Tick, 500), [Effect::Attempt(entry(3))]);
+    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(1000)));
+}
+
+#[test]
+fn a_circuit_that_a_person_opened_stays_open_over_a_restart() {
+    let mut machine = idle_machine();
+    let effects = drive(&mut machine, Input::Act(breaker::Action::Open), 1);
+    let [Effect::Circuit(Circuit::Open, None, memory)] = effects[..] else { panic!("{effects:?}") };
+    let mut machine = Machine::recalled(settings(), memory);
+    let effects = drive(&mut machine, Input::Fresh(vec![entry(1)]), 1_000_000_000);
+    assert!(matches!(effects[..], [Effect::Circuit(Circuit::Open, None, Some(_))]), "{effects:?}");
+    let effects = drive(&mut machine, Input::Act(breaker::Action::Close), 1_000_000_001);
+    assert!(matches!(effects[..], [Effect::Fetch { .. }, Effect::Circuit(Circuit::Closed, None, None)]), "{effects:?}");
 }

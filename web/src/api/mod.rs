@@ -1,5 +1,6 @@
 //! The API, one file a noun: wire types, handlers and their description together.
 
+pub mod circuit;
 pub(crate) mod creations;
 pub mod dead_letters;
 pub mod deliveries;
@@ -53,6 +54,8 @@ pub struct Page<T> {
         subscriptions::resume,
         subscriptions::promote,
         subscriptions::shadow,
+        circuit::get,
+        circuit::act,
         jobs::backfill,
         jobs::list,
         jobs::get,
@@ -100,6 +103,11 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/subscriptions/{id}/test", "POST").route(web::post().to(subscriptions::test)))
         .service(resource("/subscriptions/{id}/pause", "POST").route(web::post().to(subscriptions::pause)))
         .service(resource("/subscriptions/{id}/resume", "POST").route(web::post().to(subscriptions::resume)))
+        .service(
+            resource("/subscriptions/{id}/circuit", "GET, HEAD, POST")
+                .route(get().to(circuit::get))
+                .route(web::post().to(circuit::act)),
+        )
         .service(resource("/subscriptions/{id}/promote", "POST").route(web::post().to(subscriptions::promote)))
         .service(resource("/subscriptions/{id}/shadow", "GET, HEAD").route(get().to(subscriptions::shadow)))
         .service(resource("/subscriptions/{id}/backfill", "POST").route(web::post().to(jobs::backfill)))

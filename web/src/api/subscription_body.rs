@@ -55,6 +55,12 @@ pub struct Optional {
     pub signature_header: Option<String>,
     /// What differs from the server's settings for retries.
     pub retry: Option<Retry>,
+    /// How many attempts may begin in a time; no limit where absent.
+    pub rate_limit: Option<RateLimit>,
+    /// `none`, or `strict`: one delivery at a time in the order of the log. While the oldest is retried everything
+    /// behind it waits.
+    #[schema(example = "none")]
+    pub ordering: Option<String>,
     /// The longest an attempt may take, `100ms` to `120s`.
     #[schema(example = "10s")]
     pub timeout: Option<String>,
@@ -120,6 +126,14 @@ pub struct Schedule {
     pub except: Option<Vec<String>>,
 }
 
+/// How many attempts may begin in a time.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RateLimit {
+    /// In a second on average; may be a fraction. After a pause as many at once.
+    #[schema(example = 50)]
+    pub per_second: f64,
+}
+
 /// What differs from the server's settings for retries.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Retry {
@@ -170,6 +184,8 @@ mod tests {
             headers: Some(BTreeMap::from([("X-Team".into(), "payments".into())])),
             signature_header: Some("X-Signed".into()),
             retry: Some(Retry { max_attempts: Some(3), max_age: text() }),
+            rate_limit: Some(RateLimit { per_second: 0.5 }),
+            ordering: Some("strict".into()),
             timeout: text(),
             enabled: Some(true),
             description: text(),

@@ -141,7 +141,7 @@ async fn object(
     Query::read(request, &[])?;
     let mut body = body::read(state, request, payload, Reading::Strict).await?;
     body.room.pass(value_room(body.bytes.len()))?;
-    let mut object = value(&body.bytes, &["filters", "retry"])?;
+    let mut object = value(&body.bytes, &["filters", "retry", "rate_limit"])?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);

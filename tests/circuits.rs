@@ -1,0 +1,93 @@
+//! An endpoint that is down is left alone, also over a restart and by hand; a rate limit and an order are kept.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Loghorn, Mood, Receiver, event, until};
+
+async fn circuit(loghorn: &Loghorn, id: &str) -> Value {
+    loghorn.get(&format!("/api/v1/subscriptions/{id}/circuit")).await
+}
+
+async fn act(loghorn: &Loghorn, id: &str, action: &str) -> Value {
+    let (status, answer) =
+        loghorn.post(&format!("/api/v1/subscriptions/{id}/circuit"), &json!({"action": action})).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+#[actix_rt::test]
+async fn a_circuit_stays_open_over_a_restart_and_obeys_a_person() {
+    let receiver = Receiver::start(Mood::Answer(503, ""));
+    let mut loghorn = Loghorn::start().await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    let events: Vec<Value> = (0..10).map(|n| event("ERROR", n)).collect();
+    loghorn.post("/api/v1/events", &json!(events)).await;
+    until("it trips", 10, async || circuit(&loghorn, &id).await["circuit"] == "open").await;
+    assert!(circuit(&loghorn, &id).await["until"].is_string());
+    // A moment later that is kept.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = receiver.count();
+    loghorn.kill();
+    loghorn.restart();
+    until("the circuit is recalled", 10, async || circuit(&loghorn, &id).await["circuit"] == "open").await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(receiver.count(), before, "attempted although it was open before the restart");
+
+    // A probe by hand is one attempt, which fails; the circuit is open again, for longer.
+    act(&loghorn, &id, "probe").await;
+    until("it is probed", 10, async || receiver.count() == before + 1).await;
+    until("it is open again", 10, async || circuit(&loghorn, &id).await["circuit"] == "open").await;
+    assert_eq!(receiver.count(), before + 1);
+
+    let held = act(&loghorn, &id, "open").await;
+    assert_eq!((&held["circuit"], &held["until"], &held["waiting"]), (&json!("open"), &Value::Null, &json!(10)));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    loghorn.kill();
+    loghorn.restart();
+    until("it is recalled", 10, async || circuit(&loghorn, &id).await["circuit"] == "open").await;
+    assert_eq!(circuit(&loghorn, &id).await["until"], Value::Null);
+
+    receiver.set(Mood::Answer(200, ""));
+    act(&loghorn, &id, "close").await;
+    until("all is delivered", 10, async || loghorn.delivery_stats().await["delivered"] == 10).await;
+    assert_eq!(circuit(&loghorn, &id).await["circuit"], "closed");
+    loghorn.assert_ledger_balances().await;
+    let path = format!("/api/v1/subscriptions/{id}/circuit");
+    assert_eq!(loghorn.post(&path, &json!({"action": "shut"})).await.0, 422);
+    assert_eq!(loghorn.post("/api/v1/subscriptions/sub_x/circuit", &json!({"action": "open"})).await.0, 404);
+}
+
+#[actix_rt::test]
+async fn a_rate_limit_is_kept_and_can_be_lifted() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({"rate_limit": {"per_second": 20}})).await;
+    let events: Vec<Value> = (0..60).map(|n| event("ERROR", n)).collect();
+    let began = Instant::now();
+    loghorn.post("/api/v1/events", &json!(events)).await;
+    until("forty arrive", 20, async || receiver.count() >= 40).await;
+    // Twenty at once, then twenty a second.
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+    let lifted = json!({"rate_limit": null}).to_string();
+    assert_eq!(loghorn.call("PATCH", &format!("/api/v1/subscriptions/{id}"), Some(lifted)).await.0, 200);
+    until("the rest arrives at once", 5, async || receiver.count() == 60).await;
+}
+
+#[actix_rt::test]
+async fn in_strict_order_everything_waits_for_the_oldest() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(503, "")));
+    loghorn.subscribe(&receiver.url(), json!({"ordering": "strict"})).await;
+    let events: Vec<Value> = (0..30).map(|n| event("ERROR", n)).collect();
+    loghorn.post("/api/v1/events", &json!(events)).await;
+    until("the oldest is tried again", 10, async || receiver.count() >= 3).await;
+    assert!(receiver.arrived().iter().all(|webhook| webhook.event_id() == "test-ERROR-0"));
+    receiver.set(Mood::Answer(200, ""));
+    until("all is delivered", 20, async || loghorn.delivery_stats().await["delivered"] == 30).await;
+    let mut order: Vec<String> = receiver.arrived().iter().map(|webhook| webhook.event_id()).collect();
+    order.dedup();
+    let expected: Vec<String> = (0..30).map(|n| format!("test-ERROR-{n}")).collect();
+    assert_eq!(order, expected);
+}
