@@ -52,6 +52,22 @@ async fn a_subscription_s_life() {
 }
 
 #[actix_rt::test]
+async fn circuits_are_listed_opened_and_closed() {
+    let server = Loghorn::start().await;
+    let create = ["--url", "http://127.0.0.1:9099/", "--type", "**", "--rate-limit", "0.5", "--strict-order"];
+    cells(&server, &[&["sub", "create", "gw"], &create[..]].concat());
+    let shown: Value = serde_json::from_str(&run(&server, &["sub", "get", "gw", "-o", "json"]).0).unwrap();
+    assert_eq!((&shown["rate_limit"]["per_second"], &shown["ordering"]), (&json!(0.5), &json!("strict")));
+    assert_eq!(run(&server, &["circuit", "list"]), (String::new(), 0));
+    assert_eq!(cells(&server, &["circuit", "open", "gw"])[1..], ["gw", "open"]);
+    assert_eq!(cells(&server, &["circuits", "list"])[..4], ["gw", "open", "by hand", "0"]);
+    assert_eq!(cells(&server, &["circuit", "probe", "gw"])[2], "half_open");
+    assert_eq!(cells(&server, &["circuit", "close", "gw"])[2], "closed");
+    assert_eq!(cells(&server, &["circuit", "list", "--all"])[1], "closed");
+    assert_eq!(run(&server, &["circuit", "open", "nothing"]).1, 3);
+}
+
+#[actix_rt::test]
 async fn dead_letters_are_listed_and_replayed() {
     let server = Loghorn::start().await;
     let receiver = Receiver::start(Mood::Answer(404, ""));

@@ -1,6 +1,7 @@
 //! The command line: one file a noun. Data goes to stdout, talk to stderr, and the exit code says how it ended.
 
 mod backfill;
+mod circuit;
 mod client;
 mod completion;
 mod conditions;
@@ -99,6 +100,9 @@ enum Command {
     /// List dead letters and send them again
     #[command(visible_aliases = ["dead-letter", "dead-letters"], subcommand)]
     Dlq(dlq::DlqCommand),
+    /// List the circuits that are open; open, close and probe them by hand
+    #[command(visible_alias = "circuits", subcommand)]
+    Circuit(circuit::CircuitCommand),
     /// List, show and cancel long work: backfills
     #[command(visible_alias = "jobs", subcommand)]
     Job(job::JobCommand),
@@ -163,6 +167,7 @@ impl Command {
             Self::Filter(command) => command.run(context).await,
             Self::Delivery(command) => command.run(context).await,
             Self::Dlq(command) => command.run(context).await,
+            Self::Circuit(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,

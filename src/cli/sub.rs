@@ -252,6 +252,8 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         ("headers", json("headers")),
         ("signature_header", json("signature_header")),
         ("retry", json("retry")),
+        ("rate_limit", json("rate_limit")),
+        ("ordering", json("ordering")),
         ("timeout", json("timeout")),
         ("description", json("description")),
         ("created", shown.created_at.clone()),

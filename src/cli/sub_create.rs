@@ -49,6 +49,12 @@ pub(crate) struct CreateArgs {
     /// Leave the plain signature out
     #[arg(long, conflicts_with = "signature_header")]
     no_signature_header: bool,
+    /// At most so many attempts a second; may be a fraction
+    #[arg(long, value_name = "N")]
+    rate_limit: Option<f64>,
+    /// One delivery at a time in the order of the log; while one is retried, those behind it wait
+    #[arg(long)]
+    strict_order: bool,
     /// Attempts in all before it becomes a dead letter
     #[arg(long, value_name = "N")]
     max_attempts: Option<u16>,
@@ -140,6 +146,8 @@ impl CreateArgs {
         set("url", self.url.clone().map(Value::from));
         set("description", self.description.clone().map(Value::from));
         set("signature_header", self.signature_header.clone().map(Value::from));
+        set("rate_limit", self.rate_limit.map(|per_second| json!({"per_second": per_second})));
+        set("ordering", self.strict_order.then(|| "strict".into()));
         set("signature_header", self.no_signature_header.then_some(Value::Null));
         set("enabled", self.disabled.then_some(Value::Bool(false)));
         set("mode", self.shadow.then(|| "shadow".into()));
