@@ -23,6 +23,7 @@ use loghorn_domain::{
 };
 use loghorn_storage::{Error as StoreError, Record, Revision};
 use parking_lot::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
     backfill::{self, End},
@@ -97,6 +98,7 @@ pub struct Jobs {
     arbiter: ArbiterHandle,
     is_draining: Arc<AtomicBool>,
     known: Mutex<BTreeMap<JobId, Known>>,
+    one_at_a_time: AsyncMutex<()>,
 }
 
 impl Jobs {
@@ -115,7 +117,13 @@ impl Jobs {
         }
         let running = known.values().map(|known| &known.job.backfill).filter(|job| job.state == State::Running);
         let running: Vec<JobId> = running.map(|job| job.id.clone()).collect();
-        let jobs = Arc::new(Self { shared, arbiter, is_draining, known: Mutex::new(known) });
+        let jobs = Arc::new(Self {
+            shared,
+            arbiter,
+            is_draining,
+            known: Mutex::new(known),
+            one_at_a_time: AsyncMutex::new(()),
+        });
         running.into_iter().for_each(|id| jobs.spawn(id, true));
         Ok(jobs)
     }
@@ -135,12 +143,25 @@ impl Jobs {
         self.known.lock().get(id).map(|known| known.job.clone())
     }
 
-    /// Begins to deliver past events to `subscription`, through the filter it has now.
+    /// Begins to deliver past events to `subscription`, through the filter it has now. Goes on to its end also where
+    /// whoever asked goes away meanwhile: else the job would be on record, and seen and begun only at the next start.
     pub async fn begin_backfill(
         self: &Arc<Self>,
         subscription: &Subscription,
         request: BackfillRequest,
     ) -> Result<Job, JobError> {
+        let (this, subscription) = (self.clone(), subscription.clone());
+        let begun = actix_rt::spawn(async move { this.begin_now(&subscription, request).await });
+        begun.await.unwrap_or(Err(JobError::Store(StoreError::Stopped)))
+    }
+
+    async fn begin_now(
+        self: &Arc<Self>,
+        subscription: &Subscription,
+        request: BackfillRequest,
+    ) -> Result<Job, JobError> {
+        // Of two for the same subscription the second must see the first.
+        let _beginning = self.one_at_a_time.lock().await;
         self.check(subscription, request.dry_run)?;
         let (from, to) = self.range(request.since, request.until).await?;
         let now = self.shared.clock.now();

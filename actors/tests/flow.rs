@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use loghorn_actors::{Options, Random, Retention, System};
-use loghorn_domain::{Clock, Draft, Timestamp, egress, event::Limits, retry::Dice, subscription::Spec};
-use loghorn_storage::memory;
+use bytes::Bytes;
+use loghorn_actors::{BackfillRequest, JobError, Options, Random, Retention, System};
+use loghorn_domain::{Clock, Draft, Subscription, Timestamp, egress, event::Limits, retry::Dice, subscription::Spec};
+use loghorn_storage::{Catalog, Error as StoreError, Pending, Record, Revision, Store, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 struct TestClock(Instant);
@@ -45,7 +46,10 @@ impl Random for Counting {
 }
 
 async fn system() -> System {
-    let store = memory::open(7, Duration::from_secs(3600));
+    system_over(memory::open(7, Duration::from_secs(3600))).await
+}
+
+async fn system_over(store: Store) -> System {
     let options = Options {
         ingest_queue_bytes: 1 << 20,
         limits: Limits::default(),
@@ -128,4 +132,77 @@ async fn a_deleted_subscription_gets_nothing_more() {
     append(&system, 5).await;
     until(|| system.routed_seq().0 == 10).await;
     assert_eq!((count.load(Ordering::Relaxed), system.delivery_stats(None).total), (0, 5));
+}
+
+/// A catalogue whose writes take a while.
+struct Slow(Arc<dyn Catalog>);
+
+const WRITE: Duration = Duration::from_millis(50);
+
+fn later<T: Send + 'static>(pending: impl Fn() -> Pending<T> + Send + 'static) -> Pending<T> {
+    // As in the contract: what is submitted goes on where nobody waits for it.
+    let written = tokio::spawn(async move {
+        tokio::time::sleep(WRITE).await;
+        pending().await
+    });
+    Box::pin(async { written.await.unwrap_or(Err(StoreError::Stopped)) })
+}
+
+impl Catalog for Slow {
+    fn get(&self, key: String) -> Pending<Option<Record>> {
+        self.0.get(key)
+    }
+
+    fn put_if(&self, key: String, expected: Option<Revision>, value: Bytes) -> Pending<Revision> {
+        let catalog = self.0.clone();
+        later(move || catalog.put_if(key.clone(), expected, value.clone()))
+    }
+
+    fn delete_if(&self, key: String, expected: Revision) -> Pending<()> {
+        let catalog = self.0.clone();
+        later(move || catalog.delete_if(key.clone(), expected))
+    }
+
+    fn list(&self, prefix: String) -> Pending<Vec<Record>> {
+        self.0.list(prefix)
+    }
+}
+
+async fn slow_system() -> System {
+    let store = memory::open(7, Duration::from_secs(3600));
+    let catalog = Arc::new(Slow(store.catalog.clone()));
+    system_over(Store { catalog, ..store }).await
+}
+
+fn whole_log(system: &System) -> BackfillRequest {
+    let now = system.clock().now();
+    BackfillRequest { since: now.minus(Duration::from_secs(3600)), until: now, rate: None, dry_run: false }
+}
+
+/// A subscription of which nothing is delivered.
+async fn paused(system: &System) -> Arc<Subscription> {
+    let made = system.subscriptions().create(spec("http://127.0.0.1:9000/"), None).await.unwrap();
+    system.subscriptions().set_paused(&made.id, None, true).await.unwrap()
+}
+
+#[actix_rt::test]
+async fn a_job_begins_also_where_whoever_asked_goes_away() {
+    let system = slow_system().await;
+    append(&system, 5).await;
+    let made = paused(&system).await;
+    let asked = system.jobs().begin_backfill(&made, whole_log(&system));
+    assert!(tokio::time::timeout(WRITE / 5, asked).await.is_err(), "it was begun before anyone could go away");
+    until(|| system.jobs().list().len() == 1).await;
+    until(|| system.delivery_stats(None).queued == 5).await;
+}
+
+#[actix_rt::test]
+async fn of_two_jobs_for_one_subscription_at_once_only_one_begins() {
+    let system = slow_system().await;
+    append(&system, 1000).await;
+    let made = paused(&system).await;
+    let begin = || system.jobs().begin_backfill(&made, whole_log(&system));
+    let (one, other) = futures_util::future::join(begin(), begin()).await;
+    assert!(one.is_ok());
+    assert!(matches!(other, Err(JobError::Conflict { .. })), "{other:?}");
 }
