@@ -114,11 +114,12 @@ impl Work<'_> {
 
     /// Why it is to end now, if it is.
     fn end(&self) -> Option<End> {
-        if self.jobs.is_draining() {
-            return Some(End::Interrupted);
-        }
+        // First, or it would go on after the next start.
         if self.jobs.is_cancelled(&self.job.id) {
             return Some(End::Cancelled);
+        }
+        if self.jobs.is_draining() {
+            return Some(End::Interrupted);
         }
         let subscription = self.shared.subscriptions.get(&self.job.subscription);
         match subscription.map(|subscription| subscription.state()) {

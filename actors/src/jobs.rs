@@ -265,10 +265,11 @@ impl Jobs {
         let Some(mut job) = self.get(id).map(|job| job.backfill) else { return };
         tracing::info!(%id, ?state, error, queued = job.queued, "a job ended");
         (job.state, job.error, job.ended_at) = (state, error, Some(self.shared.clock.now()));
-        self.show(&job, None);
+        // Kept first: what is seen as cancelled must not go on after a crash.
         if let Err(error) = self.save(&job).await {
             tracing::error!(%id, %error, "how a job ended could not be kept; it goes on after the next start");
         }
+        self.show(&job, None);
     }
 
     /// Whether someone wants it ended.

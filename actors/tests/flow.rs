@@ -11,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use loghorn_actors::{BackfillRequest, JobError, Options, Random, Retention, System};
-use loghorn_domain::{Clock, Draft, Subscription, Timestamp, egress, event::Limits, retry::Dice, subscription::Spec};
+use loghorn_domain::{
+    Clock, Draft, Subscription, Timestamp, egress, event::Limits, job, retry::Dice, subscription::Spec,
+};
 use loghorn_storage::{Catalog, Error as StoreError, Pending, Record, Revision, Store, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -179,6 +181,13 @@ fn whole_log(system: &System) -> BackfillRequest {
     BackfillRequest { since: now.minus(Duration::from_secs(3600)), until: now, rate: None, dry_run: false }
 }
 
+/// As it stands on record.
+async fn on_record(system: &System) -> Vec<job::State> {
+    let records = system.store().catalog.list("job/".into()).await.unwrap();
+    let job = |record: Record| serde_json::from_slice::<job::Backfill>(&record.value).unwrap();
+    records.into_iter().map(|record| job(record).state).collect()
+}
+
 /// A subscription of which nothing is delivered.
 async fn paused(system: &System) -> Arc<Subscription> {
     let made = system.subscriptions().create(spec("http://127.0.0.1:9000/"), None).await.unwrap();
@@ -205,4 +214,16 @@ async fn of_two_jobs_for_one_subscription_at_once_only_one_begins() {
     let (one, other) = futures_util::future::join(begin(), begin()).await;
     assert!(one.is_ok());
     assert!(matches!(other, Err(JobError::Conflict { .. })), "{other:?}");
+}
+
+#[actix_rt::test]
+async fn a_job_that_is_said_to_be_cancelled_is_so_on_record() {
+    let system = slow_system().await;
+    append(&system, 1000).await;
+    let made = paused(&system).await;
+    let job = system.jobs().begin_backfill(&made, whole_log(&system)).await.unwrap();
+    until(|| system.delivery_stats(None).queued == 256).await;
+    let cancelled = system.jobs().cancel(&job.backfill.id).await.unwrap();
+    assert_eq!(cancelled.backfill.state, job::State::Cancelled);
+    assert_eq!(on_record(&system).await, [job::State::Cancelled]);
 }
