@@ -189,3 +189,19 @@ async fn a_rate_is_kept_and_bad_requests_are_refused() {
     let (status, _) = loghorn.post("/api/v1/subscriptions/sub_x/backfill", &json!({"since": "1h"})).await;
     assert_eq!(status, 404);
 }
+
+/// A subscription takes what comes after it was made, and a backfill at once all before: also what was not routed yet.
+#[cfg(feature = "failpoints")]
+#[actix_rt::test]
+async fn what_the_router_has_yet_to_pass_is_not_left_out() {
+    let loghorn = Loghorn::start_with(&[], &[("FAILPOINTS", "router::match=sleep(20)")]).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    log(&loghorn, 60).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    let begun = begin(&loghorn, &id, json!({"since": "1h"})).await;
+    assert!(loghorn.get("/api/v1/stats").await["event_stats"]["routed_seq"].as_u64().unwrap() < 60);
+    log_more(&loghorn).await;
+    let done = ended(&loghorn, &begun).await;
+    assert_eq!((&done["total"], &done["queued"]), (&json!(60), &json!(60)), "{done}");
+    until("all arrive", 20, async || receiver.count() == 61).await;
+}

@@ -88,8 +88,13 @@ impl Work<'_> {
                 .collect();
             if self.job.dry_run {
                 self.job.matched += matching.len() as u64;
-            } else if let Some(end) = self.queue(&matching).await? {
-                return Ok(end);
+            } else {
+                if let Some(end) = self.routed(last).await {
+                    return Ok(end);
+                }
+                if let Some(end) = self.queue(&matching).await? {
+                    return Ok(end);
+                }
             }
             self.job.cursor = last;
             self.show(None);
@@ -127,6 +132,23 @@ impl Work<'_> {
             Some(State::Disabled) if !self.job.dry_run => Some(End::Failed("the subscription was disabled")),
             Some(_) => None,
         }
+    }
+
+    /// Waits until the router has passed `seq`: whether there is a delivery of an event is not known before.
+    async fn routed(&self, seq: Seq) -> Option<End> {
+        let mut look = LOOK_MIN;
+        while self.shared.directory.routed() < seq {
+            let end = self.end();
+            if end.is_some() {
+                return end;
+            }
+            if look >= LOOK_MAX {
+                self.show(Some(format!("event {seq} to be routed")));
+            }
+            tokio::time::sleep(look).await;
+            look = (look * 2).min(LOOK_MAX);
+        }
+        None
     }
 
     /// Queues the deliveries of these events, as fast as there is room.
