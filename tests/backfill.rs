@@ -205,3 +205,22 @@ async fn what_the_router_has_yet_to_pass_is_not_left_out() {
     assert_eq!((&done["total"], &done["queued"]), (&json!(60), &json!(60)), "{done}");
     until("all arrive", 20, async || receiver.count() == 61).await;
 }
+
+/// What was queued in the moment in which the subscription is deleted does not wait for ever.
+#[cfg(feature = "failpoints")]
+#[actix_rt::test]
+async fn nothing_is_left_waiting_for_a_subscription_that_is_deleted_meanwhile() {
+    let loghorn = Loghorn::start_with(&[], &[("FAILPOINTS", "backfill::make=sleep(500)")]).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    log(&loghorn, 500).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    let begun = begin(&loghorn, &id, json!({"since": "1h"})).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(loghorn.call("DELETE", &format!("/api/v1/subscriptions/{id}"), None).await.0, 204);
+    let failed = ended(&loghorn, &begun).await;
+    assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("the subscription was deleted")));
+    assert_eq!(failed["queued"], 128);
+    until("all is cancelled", 10, async || loghorn.delivery_stats().await["cancelled"] == 128).await;
+    assert_eq!((loghorn.delivery_stats().await["queued"].clone(), receiver.count()), (json!(0), 0));
+    loghorn.assert_ledger_balances().await;
+}

@@ -178,10 +178,15 @@ impl Work<'_> {
 
     async fn make(&self, lot: &[(Seq, Timestamp)], first: Seq) -> Result<u64, StoreError> {
         let (shared, endpoint) = (self.shared, self.job.endpoint);
+        fail::fail_point!("backfill::make");
         let made = shared.store.queue.backfill(shared.fence, endpoint, lot.to_vec(), shared.clock.now()).await?;
-        if made > 0
-            && let Some(supervisor) = shared.changes.supervisor()
-        {
+        if made == 0 {
+            return Ok(0);
+        }
+        if shared.subscriptions.get(&self.job.subscription).is_none() {
+            // It was deleted meanwhile, and its queue may have been emptied before this came into it.
+            shared.store.queue.purge(shared.fence, endpoint, shared.clock.now()).await?;
+        } else if let Some(supervisor) = shared.changes.supervisor() {
             supervisor.do_send(Requeued(vec![(endpoint, first)]));
         }
         Ok(made)
