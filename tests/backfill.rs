@@ -224,3 +224,16 @@ async fn nothing_is_left_waiting_for_a_subscription_that_is_deleted_meanwhile() 
     assert_eq!((loghorn.delivery_stats().await["queued"].clone(), receiver.count()), (json!(0), 0));
     loghorn.assert_ledger_balances().await;
 }
+
+#[actix_rt::test]
+async fn a_subscription_that_becomes_a_shadow_is_sent_nothing_more() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    log(&loghorn, 400).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    let begun = begin(&loghorn, &id, json!({"since": "1h", "rate": "40/s"})).await;
+    until("some arrive", 10, async || receiver.count() >= 10).await;
+    let path = format!("/api/v1/subscriptions/{id}");
+    assert_eq!(loghorn.call("PATCH", &path, Some(json!({"mode": "shadow"}).to_string())).await.0, 200);
+    let failed = ended(&loghorn, &begun).await;
+    assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("the subscription became a shadow")));
+}

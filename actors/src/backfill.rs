@@ -11,7 +11,7 @@ use loghorn_domain::{
     Event, Origin, Seq, Timestamp,
     filter::{Filter, Pool},
     job::Backfill,
-    subscription::State,
+    subscription::{Mode, State},
 };
 use loghorn_storage::Error as StoreError;
 
@@ -126,12 +126,17 @@ impl Work<'_> {
         if self.jobs.is_draining() {
             return Some(End::Interrupted);
         }
-        let subscription = self.shared.subscriptions.get(&self.job.subscription);
-        match subscription.map(|subscription| subscription.state()) {
-            None => Some(End::Failed("the subscription was deleted")),
-            Some(State::Disabled) if !self.job.dry_run => Some(End::Failed("the subscription was disabled")),
-            Some(_) => None,
+        let Some(subscription) = self.shared.subscriptions.get(&self.job.subscription) else {
+            return Some(End::Failed("the subscription was deleted"));
+        };
+        if self.job.dry_run {
+            return None;
         }
+        if subscription.spec.mode == Mode::Shadow {
+            return Some(End::Failed("the subscription became a shadow"));
+        }
+        let is_disabled = subscription.state() == State::Disabled;
+        is_disabled.then_some(End::Failed("the subscription was disabled"))
     }
 
     /// Waits until the router has passed `seq`: whether there is a delivery of an event is not known before.
