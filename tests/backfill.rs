@@ -237,3 +237,15 @@ async fn a_subscription_that_becomes_a_shadow_is_sent_nothing_more() {
     let failed = ended(&loghorn, &begun).await;
     assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("the subscription became a shadow")));
 }
+
+#[actix_rt::test]
+async fn a_rate_holds_back_only_what_is_delivered() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    log(&loghorn, 200).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h"})).await).await;
+    let began = Instant::now();
+    let again = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h", "rate": "10/s"})).await).await;
+    assert_eq!((&again["state"], &again["skipped"]), (&json!("done"), &json!(200)), "{again}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}

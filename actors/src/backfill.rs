@@ -171,7 +171,7 @@ impl Work<'_> {
             self.job.queued += made + (lot.len() - new.len()) as u64;
             self.job.skipped += new.len() as u64 - made;
             self.job.cursor = lot.last().map_or(self.job.cursor, |(seq, _)| *seq);
-            self.pace(lot.len());
+            self.pace(made);
             self.show(None);
             if self.shared.clock.monotonic().saturating_sub(self.saved_at) >= SAVE_EVERY {
                 self.save().await?;
@@ -250,11 +250,11 @@ impl Work<'_> {
         format!("{why}{waiting} deliveries wait for its receiver; it goes on below {LANE_MAX}")
     }
 
-    /// Another lot not before these are due.
-    fn pace(&mut self, n: usize) {
+    /// Another lot not before these are due. What was delivered before takes no time.
+    fn pace(&mut self, made: u64) {
         if let Some(rate) = self.job.rate {
-            let n = u32::try_from(n).unwrap_or(u32::MAX);
-            self.next_lot_at = self.next_lot_at.max(self.shared.clock.monotonic()) + rate.interval() * n;
+            let made = u32::try_from(made).unwrap_or(u32::MAX);
+            self.next_lot_at = self.next_lot_at.max(self.shared.clock.monotonic()) + rate.interval() * made;
         }
     }
 
