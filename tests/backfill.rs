@@ -249,3 +249,21 @@ async fn a_rate_holds_back_only_what_is_delivered() {
     assert_eq!((&again["state"], &again["skipped"]), (&json!("done"), &json!(200)), "{again}");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+#[actix_rt::test]
+async fn sigterm_interrupts_it_and_the_next_start_goes_on() {
+    let (mut loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    log(&loghorn, 400).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    let begun = begin(&loghorn, &id, json!({"since": "1h", "rate": "100/s"})).await;
+    until("some arrive", 10, async || receiver.count() >= 50).await;
+    let began = Instant::now();
+    assert_eq!(loghorn.terminate(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    loghorn.restart();
+    let done = ended(&loghorn, &begun).await;
+    assert_eq!((&done["state"], &done["queued"], &done["skipped"]), (&json!("done"), &json!(400), &json!(0)), "{done}");
+    is_idle(&loghorn).await;
+    assert_eq!(receiver.count(), 400);
+    loghorn.assert_ledger_balances().await;
+}
