@@ -12,6 +12,8 @@ use crate::{Event, Level, pointer_part};
 
 /// Most values that are shown of a path that selects several.
 const VALUES_MAX: usize = 10;
+/// Longest message, in characters.
+const MESSAGE_CHARS_MAX: usize = 1000;
 
 /// One condition, held against one event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +22,8 @@ pub struct Condition {
     pub pointer: String,
     /// Whether it holds.
     pub passed: bool,
-    /// What was seen in the event; a list where a path selects several values, null where there is none.
+    /// What was seen in the event; a list where a path selects several values, null where there is none. Of what is
+    /// longer than 1 KiB, the beginning of its JSON as a string.
     pub value: Value,
     /// The same for a person: `metadata.amount is 86.1, not greater than 1000`.
     pub message: String,
@@ -30,9 +33,10 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// A condition that is made of no others.
+    /// A condition that is made of no others. A long value or message is shortened.
     pub fn new(pointer: impl Into<String>, passed: bool, value: Value, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), passed, value, message: message.into(), conditions: Vec::new() }
+        let message = words::shortened(&message.into(), MESSAGE_CHARS_MAX);
+        Self { pointer: pointer.into(), passed, value: words::kept(&value), message, conditions: Vec::new() }
     }
 }
 
@@ -146,8 +150,8 @@ fn seen_by(expression: &super::Expression, event: &Event) -> Vec<(String, Option
 fn several(nodes: &[&Value]) -> Option<Value> {
     match nodes {
         [] => None,
-        [one] => Some((*one).clone()),
-        several => Some(several.iter().take(VALUES_MAX).map(|node| (*node).clone()).collect()),
+        [one] => Some(words::kept(one)),
+        several => Some(several.iter().take(VALUES_MAX).map(|node| words::kept(node)).collect()),
     }
 }
 

@@ -276,6 +276,24 @@ fn explanations_say_what_was_seen() {
 }
 
 #[test]
+fn an_explanation_stays_small_whatever_the_event_holds() {
+    let long = "ä".repeat(20_000);
+    let many: Vec<Value> = (0..10_000).map(Value::from).collect();
+    let event = event(&json!({"message": long, "source": "s", "metadata": {"blob": long, "many": many, "short": [1]}}));
+    let paths = ["blob", "$.blob", "$.many", "$.many[*]", "$.short"];
+    let metadata: Value = paths.iter().map(|path| ((*path).to_owned(), json!({"exists": true}))).collect();
+    let terms = vec!["@.metadata.blob != ''"; 100].join(" && ");
+    let filter = compile(&json!({"message": "ä", "metadata": metadata, "where": terms})).unwrap();
+    let explained = filter.explain(&event);
+    assert!(explained.iter().all(|condition| condition.passed));
+    assert!(serde_json::to_string(&explained).unwrap().len() < 8 * 2048);
+    let value = |path: &str| &explained.iter().find(|condition| condition.pointer.contains(path)).unwrap().value;
+    assert_eq!(value("short"), &json!([1]));
+    assert_eq!(value("many").as_str().unwrap().chars().count(), 121);
+    assert_eq!(value("[*]")[9], 9);
+}
+
+#[test]
 fn a_tally_counts_each_condition_and_finds_paths_that_nothing_has() {
     let filter = filter(json!({"min_level": "ERROR",
         "metadata": {"amout": {"gt": 1}, "amount": {"gt": 10, "lt": 30}}, "where": "@.metadata.amuont > 1"}));

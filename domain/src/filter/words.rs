@@ -1,5 +1,7 @@
 //! The words of explanations.
 
+use std::io;
+
 use serde_json::Value;
 
 use super::{Operator, kind};
@@ -10,15 +12,52 @@ const SHOWN_CHARS_MAX: usize = 120;
 /// Most items of a list that stand in a sentence.
 const LIST_MAX: usize = 8;
 
+/// Longest value that stands beside a sentence, in bytes of JSON.
+const KEPT_BYTES_MAX: usize = 1024;
+
 /// A value as JSON, shortened where it is long.
 pub(super) fn shown(value: &Value) -> String {
-    shortened(&value.to_string())
+    shortened(&Start::of(value).0, SHOWN_CHARS_MAX)
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+/// The value, or the beginning of its JSON where it is long: an explanation holds one for each condition, and there may
+/// be many explanations.
+pub(super) fn kept(value: &Value) -> Value {
+    match Start::of(value) {
+        (_, true) => value.clone(),
+        (start, false) => shortened(&start, SHOWN_CHARS_MAX).into(),
+    }
+}
+
+pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// The first bytes of a value's JSON: what comes after them is not even written.
+#[derive(Default)]
+struct Start(Vec<u8>);
+
+impl Start {
+    /// And whether that is all of it.
+    fn of(value: &Value) -> (String, bool) {
+        let mut start = Self::default();
+        let is_whole = serde_json::to_writer(&mut start, value).is_ok();
+        (String::from_utf8_lossy(&start.0).into_owned(), is_whole)
+    }
+}
+
+impl io::Write for Start {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = KEPT_BYTES_MAX - self.0.len();
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if bytes.len() > room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
