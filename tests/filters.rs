@@ -206,3 +206,24 @@ async fn bad_filters_are_refused_with_everything_that_is_wrong() {
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
 }
+
+/// A stop waits for no trial: with its progress shown it may take minutes.
+#[actix_rt::test]
+async fn a_trial_holds_up_no_stop() {
+    let mut loghorn = Loghorn::start().await;
+    let events: Vec<Value> = (0..1000).map(|_| json!({"message": "ab ".repeat(4000)})).collect();
+    for _ in 0..4 {
+        assert_eq!(loghorn.post("/api/v1/events", &json!(events)).await.0, 202);
+    }
+    // Some milliseconds for each event.
+    let slow: Vec<Value> = (0..30).map(|n| json!({"message": format!("a[a-z ]{{0,9}}q{n}")})).collect();
+    let trial = json!({"filters": {"any": slow}, "sample": {"last": 4000}});
+    let client = awc::Client::default();
+    let request = client.post(loghorn.url("/api/v1/filters/test")).insert_header(("Accept", "application/x-ndjson"));
+    let answer =
+        request.insert_header(("Content-Type", "application/json")).send_body(trial.to_string()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let began = std::time::Instant::now();
+    assert_eq!(loghorn.terminate(), Some(0));
+    assert!(began.elapsed() < std::time::Duration::from_secs(6), "{:?}", began.elapsed());
+}

@@ -326,6 +326,11 @@ impl System {
         actor.send(Act(action)).await.map_err(|_| CircuitError::NoActor)
     }
 
+    /// Whether the process is ending: nothing long is to go on.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Relaxed)
+    }
+
     /// How the system is.
     pub fn health(&self) -> Health {
         let reads = &self.shared.store.reads;

@@ -40,6 +40,8 @@ pub struct State {
     pub(crate) heavy: Arc<Semaphore>,
     /// For trials of filters, which read long stretches of the log.
     pub(crate) trials: Arc<Semaphore>,
+    /// Whose turn it is of the trials.
+    pub(crate) trying: Arc<Semaphore>,
 }
 
 impl State {
@@ -48,7 +50,8 @@ impl State {
         error::started(system.started_at());
         let heavy = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
         let trials = Arc::new(Semaphore::new(api::filters::AT_ONCE));
-        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default(), heavy, trials }
+        let trying = Arc::new(Semaphore::new(1));
+        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default(), heavy, trials, trying }
     }
 }
 

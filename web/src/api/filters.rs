@@ -1,6 +1,6 @@
 //! Trying a filter before it is saved, on events of the log or on one that is sent along.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration, vec};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -38,6 +38,8 @@ const TIME_MAX: Duration = Duration::from_secs(20);
 const TIME_WITH_PROGRESS_MAX: Duration = Duration::from_secs(600);
 /// How far the clock may have stepped back without events at the ends being missed.
 const CLOCK_SLACK: Duration = Duration::from_secs(3600);
+/// How long a trial keeps one of the threads that also decode what comes in.
+const SLICE: Duration = Duration::from_millis(20);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Most event types and patterns, as in a subscription.
@@ -248,6 +250,7 @@ impl Range {
         let at = event.head.received_at;
         // A test event is none of the log's own.
         event.head.only.is_none()
+            && event.seq <= self.to
             && self.since.is_none_or(|since| since <= at)
             && self.until.is_none_or(|until| at < until)
     }
@@ -301,12 +304,10 @@ async fn run(
         // The next are read while these are tried.
         reading = read(last);
         at = last;
-        trial = body::heavy(state, move || {
-            let wanted = events.iter().filter(|event| event.seq <= range.to && range.holds(event));
-            wanted.for_each(|event| trial.take(event));
-            trial
-        })
-        .await?;
+        let mut rest = events.into_iter();
+        while rest.len() > 0 {
+            (trial, rest) = slice(state, trial, rest, range).await?;
+        }
         let now = state.system.clock().monotonic();
         if now.saturating_sub(began) > time_max {
             is_complete = at >= range.to;
@@ -324,7 +325,36 @@ async fn run(
             }
         }
     }
-    Ok(report(&trial, is_complete))
+    body::heavy(state, move || report(&trial, is_complete)).await
+}
+
+/// Tries events for about [`SLICE`]; one trial at a time, so that where there are several threads one is left for what
+/// comes in.
+async fn slice(
+    state: &State,
+    mut trial: Trial,
+    mut events: vec::IntoIter<Arc<Event>>,
+    range: Range,
+) -> Result<(Trial, vec::IntoIter<Arc<Event>>), Error> {
+    if state.system.is_draining() {
+        return Err(Error::unavailable("stopping", "the server is stopping"));
+    }
+    let turn = state.trying.clone().acquire_owned().await;
+    let system = state.system.clone();
+    body::heavy(state, move || {
+        let _turn = turn;
+        let began = system.clock().monotonic();
+        for event in events.by_ref() {
+            if range.holds(&event) {
+                trial.take(&event);
+            }
+            if system.clock().monotonic().saturating_sub(began) >= SLICE {
+                break;
+            }
+        }
+        (trial, events)
+    })
+    .await
 }
 
 /// The answer in lines: the trial runs beside it, and ends where the client goes away.
