@@ -91,6 +91,11 @@ impl Pattern {
             let Some(pattern) = pattern else { return name.is_none() };
             let (head, tail) = split_part(pattern);
             if head == "**" {
+                // Several in a row say no more than one, and would be tried in every combination.
+                let is_repeated = tail.is_some_and(|tail| split_part(tail).0 == "**");
+                if is_repeated {
+                    return rest_matches(tail, name);
+                }
                 return rest_matches(tail, name)
                     || name.is_some_and(|name| rest_matches(Some(pattern), split_part(name).1));
             }
@@ -173,6 +178,10 @@ mod tests {
             ("a.**.z", "a.z", true),
             ("a.**.z", "a.b.c.z", true),
             ("a.**.z", "a.b.c", false),
+            ("**.**.z", "z", true),
+            ("**.**.**", "a", true),
+            ("a.**.**.*.**.z", "a.z", false),
+            ("a.**.**.*.**.z", "a.b.z", true),
         ];
         for (pattern, name, expected) in cases {
             assert_eq!(pattern.parse::<Pattern>().unwrap().matches(name), expected, "{pattern} ~ {name}");
