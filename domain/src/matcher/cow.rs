@@ -55,6 +55,13 @@ impl<V> CowMap<V> {
         }
     }
 
+    /// Shows every key with its value to `see`, in no order.
+    pub(super) fn each_entry<'m>(&'m self, see: &mut dyn FnMut(u64, &'m V)) {
+        if let Some(root) = &self.root {
+            root.each(see);
+        }
+    }
+
     /// Shows every value to `see`, in no order.
     pub(super) fn each<'m>(&'m self, see: &mut dyn FnMut(&'m V)) {
         if let Some(root) = &self.root {
@@ -82,6 +89,10 @@ impl<V: Clone> CowMap<V> {
 }
 
 impl<V> Node<V> {
+    fn is_empty_leaf(&self) -> bool {
+        matches!(self, Self::Leaf(entries) if entries.is_empty())
+    }
+
     fn each<'m>(&'m self, see: &mut dyn FnMut(u64, &'m V)) {
         match self {
             Self::Leaf(entries) => entries.iter().for_each(|(key, value)| see(*key, value)),
@@ -95,7 +106,14 @@ impl<V: Clone> Node<V> {
     fn change(node: &mut Arc<Self>, key: u64, depth: u32, change: impl FnOnce(&mut Option<V>)) -> (bool, bool) {
         let node = Arc::make_mut(node);
         let entries = match node {
-            Self::Branch(children) => return Self::change(&mut children[way(key, depth)], key, depth + 1, change),
+            Self::Branch(children) => {
+                let found = Self::change(&mut children[way(key, depth)], key, depth + 1, change);
+                // Whoever adds and takes away keys that begin alike must not leave deep empty branches behind.
+                if found == (true, false) && children.iter().all(|child| child.is_empty_leaf()) {
+                    *node = Self::Leaf(Vec::new());
+                }
+                return found;
+            }
             Self::Leaf(entries) => entries,
         };
         let found = entries.iter().position(|(known, _)| *known == key);
@@ -148,6 +166,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn keys_that_begin_alike_go_deep_and_leave_nothing_behind() {
+        fn nodes(node: &Node<u32>) -> usize {
+            match node {
+                Node::Leaf(_) => 1,
+                Node::Branch(children) => 1 + children.iter().map(|child| nodes(child)).sum::<usize>(),
+            }
+        }
+        let mut map = CowMap::default();
+        map.change(u64::MAX, |entry| *entry = Some(0));
+        // Alike in all but their last bits, which are looked at last.
+        let keys = || (0..256u64).map(|n| n << 56);
+        for round in 0..3 {
+            keys().for_each(|key| map.change(key, |entry| *entry = Some(round)));
+            assert_eq!(map.len(), 257);
+            assert!(keys().all(|key| map.get(key) == Some(&round)));
+            keys().for_each(|key| map.change(key, |entry| *entry = None));
+        }
+        assert_eq!((map.len(), map.get(u64::MAX)), (1, Some(&0)));
+        let nodes = map.root.as_deref().map(nodes);
+        assert!(nodes <= Some(17), "{nodes:?}");
+    }
 
     fn content(map: &CowMap<u32>) -> Vec<u32> {
         let mut values = Vec::new();

@@ -1,6 +1,6 @@
 //! The subscriptions of one event type or pattern, found by what their filters need.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -284,25 +284,49 @@ impl Index {
             return;
         }
         facts.walk();
-        for leaf in &facts.leaves {
-            if let Some(at) = self.paths.get(leaf.path) {
-                at.each_candidate(leaf.value, &mut |compiled| see(compiled, &mut facts.memo));
+        let (leaves, memo) = (&facts.leaves, &mut facts.memo);
+        let mut see = |compiled| see(compiled, memo);
+        // An event may have many more values than is asked for, and many groups may take it.
+        if self.paths.len() < leaves.len() / FEW {
+            self.paths.each_entry(&mut |path, at| {
+                let start = leaves.partition_point(|leaf| leaf.path < path);
+                let len = leaves[start..].partition_point(|leaf| leaf.path == path);
+                at.each_candidate(&leaves[start..start + len], &mut see);
+            });
+            return;
+        }
+        for leaves in leaves.chunk_by(|a, b| a.path == b.path) {
+            if let Some(at) = self.paths.get(leaves[0].path) {
+                at.each_candidate(leaves, &mut see);
             }
         }
     }
 }
 
 impl AtPath {
-    fn each_candidate<'m>(&'m self, value: &Value, see: &mut dyn FnMut(&'m Arc<Compiled>)) {
-        self.present.each(see);
-        if self.equal.len > 0
-            && let Some(filed) = hash::of_scalar(value).and_then(|key| self.equal.map.get(key))
-        {
-            filed.each(see);
+    /// Whoever may want one of the values at this path: of hostile events there may be thousands, and whoever is found
+    /// by all of them is still found once.
+    fn each_candidate<'m>(&'m self, leaves: &[Leaf<'_>], see: &mut dyn FnMut(&'m Arc<Compiled>)) {
+        if leaves.is_empty() {
+            return;
         }
-        if let Some(number) = Number::of(value) {
-            self.at_least.by_number.each_upto(number, &mut |filed| filed.each(see));
-            self.at_most.by_number.each_from(number, &mut |filed| filed.each(see));
+        self.present.each(see);
+        if self.equal.len > 0 {
+            let mut of_key = |key| self.equal.map.get(key).into_iter().for_each(|filed| filed.each(see));
+            match leaves {
+                [leaf] => hash::of_scalar(leaf.value).into_iter().for_each(of_key),
+                several => {
+                    let keys: BTreeSet<u64> = several.iter().filter_map(|leaf| hash::of_scalar(leaf.value)).collect();
+                    keys.into_iter().for_each(&mut of_key);
+                }
+            }
+        }
+        let numbers = || leaves.iter().filter_map(|leaf| Number::of(leaf.value));
+        if let Some(largest) = numbers().max() {
+            self.at_least.by_number.each_upto(largest, &mut |filed| filed.each(see));
+        }
+        if let Some(smallest) = numbers().min() {
+            self.at_most.by_number.each_from(smallest, &mut |filed| filed.each(see));
         }
     }
 }
@@ -318,6 +342,7 @@ struct Leaf<'e> {
 pub(super) struct Facts<'e> {
     event: &'e Event,
     pub(super) memo: Memo,
+    /// Sorted by path.
     leaves: Vec<Leaf<'e>>,
     is_walked: bool,
 }
@@ -331,6 +356,7 @@ impl<'e> Facts<'e> {
     fn walk(&mut self) {
         if !std::mem::replace(&mut self.is_walked, true) {
             walk(filter::metadata(self.event), &mut self.leaves);
+            self.leaves.sort_unstable_by_key(|leaf| leaf.path);
         }
     }
 }

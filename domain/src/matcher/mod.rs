@@ -20,6 +20,8 @@ mod types;
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::{
     EndpointNo, Event, Problem, Seq, Subscription,
     filter::{Filter, Memo, Pool},
@@ -52,10 +54,11 @@ impl Compiled {
 
     /// Whether the subscription takes `event`: its types, its filter, and that the event came after it was made.
     pub fn matches(&self, event: &Event) -> bool {
-        self.subscription.is_active()
-            && event.seq > self.since
-            && self.subscription.spec.events.iter().any(|pattern| pattern.matches(event.head.event_type.as_str()))
-            && self.filter.matches(event)
+        self.subscription.is_active() && event.seq > self.since && self.is_of_type(event) && self.filter.matches(event)
+    }
+
+    fn is_of_type(&self, event: &Event) -> bool {
+        self.subscription.spec.events.iter().any(|pattern| pattern.matches(event.head.event_type.as_str()))
     }
 }
 
@@ -79,7 +82,11 @@ pub struct Matcher {
 
 /// Memory that is used again from event to event.
 #[derive(Debug, Default)]
-pub struct Scratch(Memo);
+pub struct Scratch {
+    memo: Memo,
+    /// Who was asked already: one may be found by many of its patterns and needs.
+    asked: FxHashSet<EndpointNo>,
+}
 
 impl Matcher {
     /// The snapshot of these subscriptions.
@@ -152,14 +159,16 @@ impl Matcher {
             matches.endpoints.extend(self.get(only).map(|_| only));
             return matches;
         }
-        scratch.0.clear();
-        let mut facts = Facts::new(event, std::mem::take(&mut scratch.0));
+        scratch.memo.clear();
+        scratch.asked.clear();
+        let mut facts = Facts::new(event, std::mem::take(&mut scratch.memo));
         let event_type = event.head.event_type.as_str();
         self.shapes.each_key(event_type, &mut |key| {
             let Some(group) = self.groups.get(key) else { return };
             group.each_candidate(&mut facts, &mut |compiled, memo| {
-                // Only active ones are filed.
-                if event.seq > compiled.since && compiled.filter.holds(event, memo) {
+                // Only active ones are filed. Those of another pattern may be found, where its hash is the same.
+                let is_new = event.seq > compiled.since && scratch.asked.insert(compiled.endpoint);
+                if is_new && compiled.filter.holds(event, memo) && compiled.is_of_type(event) {
                     match compiled.mode {
                         Mode::Live => matches.endpoints.push(compiled.endpoint),
                         Mode::Shadow => matches.shadows.push(compiled.endpoint),
@@ -167,10 +176,9 @@ impl Matcher {
                 }
             });
         });
-        scratch.0 = facts.memo;
+        scratch.memo = facts.memo;
         for endpoints in [&mut matches.endpoints, &mut matches.shadows] {
             endpoints.sort_unstable();
-            endpoints.dedup();
         }
         matches
     }

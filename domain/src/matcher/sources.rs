@@ -17,8 +17,8 @@ const LITERALS_MAX: usize = 16;
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sources {
-    /// By the hash of their text.
-    regexes: CowMap<Entry>,
+    /// By the hash of their text; more than one where texts are made to have the same.
+    regexes: CowMap<Vec<Entry>>,
     len: usize,
     /// Keys of `regexes`, by the hash of a literal.
     by_literal: CowMap<Vec<u64>>,
@@ -50,7 +50,8 @@ impl Sources {
 
     /// How much is filed under `regex`.
     pub(super) fn len_of(&self, regex: &Shared<Regex>) -> usize {
-        self.regexes.get(hash::of_text(&regex.text)).map_or(0, |entry| entry.filed.len())
+        let entries = self.regexes.get(hash::of_text(&regex.text)).into_iter().flatten();
+        entries.filter(|entry| entry.regex.text == regex.text).map(|entry| entry.filed.len()).sum()
     }
 
     /// Files `compiled` under `regex`, or takes it away.
@@ -58,11 +59,14 @@ impl Sources {
         let key = hash::of_text(&regex.text);
         let (mut was_there, mut is_there) = (false, false);
         self.regexes.change(key, |entry| {
-            was_there = entry.is_some();
-            let mut filed = entry.take().map(|entry| entry.filed);
+            let mut entries = entry.take().unwrap_or_default();
+            let at = entries.iter().position(|entry| entry.regex.text == regex.text);
+            let mut filed = at.map(|at| entries.swap_remove(at).filed);
+            was_there = filed.is_some();
             Filed::counted(&mut filed, &mut self.len, |filed| Filed::put(filed, compiled, is_added));
-            *entry = filed.map(|filed| Entry { regex: regex.clone(), filed });
-            is_there = entry.is_some();
+            is_there = filed.is_some();
+            entries.extend(filed.map(|filed| Entry { regex: regex.clone(), filed }));
+            *entry = Some(entries).filter(|entries| !entries.is_empty());
         });
         if was_there != is_there {
             self.list(key, &literals(&regex.text), is_there);
@@ -71,9 +75,11 @@ impl Sources {
 
     /// Notes where the expression `key` is found, or that it is found there no more.
     fn list(&mut self, key: u64, literals: &Literals, is_added: bool) {
-        let put = |keys: &mut Vec<u64>| match is_added {
-            true => keys.push(key),
-            false => keys.retain(|known| *known != key),
+        // Once for each expression: those that share the key are listed each.
+        let put = |keys: &mut Vec<u64>| match keys.iter().position(|known| *known == key) {
+            _ if is_added => keys.push(key),
+            Some(at) => drop(keys.swap_remove(at)),
+            None => {}
         };
         let (lengths, found, hash): (_, _, fn(&[u8]) -> u64) = match literals {
             Literals::None => return put(Arc::make_mut(&mut self.others)),
@@ -97,10 +103,10 @@ impl Sources {
             return;
         }
         let mut ask = |key: &u64| {
-            if let Some(entry) = self.regexes.get(*key)
-                && memo.ask(&entry.regex, |regex| regex.is_match(source))
-            {
-                see(&entry.filed, memo);
+            for entry in self.regexes.get(*key).into_iter().flatten() {
+                if memo.ask(&entry.regex, |regex| regex.is_match(source)) {
+                    see(&entry.filed, memo);
+                }
             }
         };
         let bytes = source.as_bytes();

@@ -124,6 +124,34 @@ fn a_test_event_goes_to_its_one_endpoint() {
     assert_eq!(only(3), []);
 }
 
+/// Names and expressions whose hashes are the same, as whoever looks for such can find them within minutes.
+#[test]
+fn whoever_has_the_same_hash_is_not_mistaken_for_another() {
+    let pool = Pool::default();
+    let (a, b) = ("goelwb0nwb4ub", "rlwmkssmn0o1j");
+    assert_eq!(types::key(&a.parse().unwrap()), types::key(&b.parse().unwrap()));
+    let of_type = |n: u32, name: &str| compiled(n, &[name.to_owned()], &json!({}), json!({}), &pool);
+    let matcher = Matcher::new([of_type(1, a), of_type(2, b)]);
+    let found = |matcher: &Matcher, event: &Event| matcher.matches(event, &mut Scratch::default()).endpoints;
+    assert_eq!(found(&matcher, &event(a, json!({}))), [EndpointNo(1)]);
+    assert_eq!(found(&matcher.without(EndpointNo(1)), &event(a, json!({}))), []);
+
+    let (a, b) = ("xnw1t2scoz0gi", "caflg0nmpiddp");
+    let of_source =
+        |n: u32, name: &str| compiled(n, &["**".to_owned()], &json!({"source": format!("{name}.*")}), json!({}), &pool);
+    // Ten others, so that there is an index; then some of each expression.
+    let others =
+        (10..20).map(|n| compiled(n, &["**".to_owned()], &json!({"source": format!("x{n}")}), json!({}), &pool));
+    let mut matcher = Matcher::new(others.chain([of_source(1, a), of_source(2, b), of_source(3, a), of_source(4, b)]));
+    let found = |matcher: &Matcher| [a, b].map(|source| found(matcher, &event("x", json!({"source": source}))));
+    let endpoints = |numbers: &[u32]| numbers.iter().copied().map(EndpointNo).collect::<Vec<_>>();
+    assert_eq!(found(&matcher), [endpoints(&[1, 3]), endpoints(&[2, 4])]);
+    for (gone, left) in [(1, [vec![3], vec![2, 4]]), (4, [vec![3], vec![2]]), (3, [vec![], vec![2]])] {
+        matcher = matcher.without(EndpointNo(gone));
+        assert_eq!(found(&matcher), left.map(|left| endpoints(&left)), "{gone}");
+    }
+}
+
 #[test]
 fn events_before_a_subscription_are_not_its() {
     let mut one =
