@@ -139,6 +139,11 @@ impl Event {
         Self { seq, id, head, tail, value: OnceLock::new(), body: OnceLock::new() }
     }
 
+    /// The same event as it was before anyone read it: to keep it takes its bytes, not the many times larger value.
+    pub fn unread(&self) -> Self {
+        Self::new(self.seq, self.id.clone(), self.head.clone(), self.tail.clone())
+    }
+
     /// The JSON as it is kept: see [`NewEvent::tail`].
     pub fn tail(&self) -> &Bytes {
         &self.tail

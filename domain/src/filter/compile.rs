@@ -9,166 +9,36 @@ use super::{
     Filter, Member, Shared,
     expression::Path as JsonPath,
     number::Number,
-    operator::{Field, FieldPath, Operator},
-    pool::{Pool, Source},
+    operator::{Field, FieldPath, List, Operator},
+    pool::{Pool, Source, is_name},
+    problems::{NODES_MAX, Place, Problems},
     schedule::Schedule,
+    words::shown,
 };
-use crate::{Level, Problem, pointer_part};
+use crate::{Level, Problem};
 
-/// Most conditions in one filter: members, paths, operators, and filters within groups.
-const NODES_MAX: usize = 256;
 /// Deepest nesting of `any`, `all` and `not`.
 const DEPTH_MAX: usize = 8;
-/// Most regular expressions in one filter.
-const REGEXES_MAX: usize = 32;
 /// Most values in one list.
 const LIST_MAX: usize = 1000;
 /// Most sources in one list.
 const SOURCES_MAX: usize = 256;
 /// Longest path in `metadata`, in bytes.
 const PATH_BYTES_MAX: usize = 512;
-/// Most things that are told to be wrong with one filter.
-const PROBLEMS_MAX: usize = 20;
 
 const MEMBERS: [&str; 10] =
     ["source", "levels", "min_level", "message", "metadata", "where", "schedule", "any", "all", "not"];
 const OPERATORS: [&str; 13] =
     ["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "exists", "regex", "prefix", "suffix", "contains"];
 
-/// Where in the filter something stands.
-pub(super) struct Place<'a> {
-    above: Option<&'a Place<'a>>,
-    part: Part<'a>,
-}
-
-enum Part<'a> {
-    Root,
-    Member(&'a str),
-    Item(usize),
-}
-
-impl<'a> Place<'a> {
-    pub(super) const ROOT: Self = Self { above: None, part: Part::Root };
-
-    pub(super) fn member(&'a self, name: &'a str) -> Self {
-        Self { above: Some(self), part: Part::Member(name) }
-    }
-
-    pub(super) fn item(&'a self, index: usize) -> Self {
-        Self { above: Some(self), part: Part::Item(index) }
-    }
-
-    /// The JSON pointer (RFC 6901).
-    pub(super) fn pointer(&self) -> String {
-        let mut pointer = self.above.map(Place::pointer).unwrap_or_default();
-        match self.part {
-            Part::Root => {}
-            Part::Member(name) => {
-                pointer.push('/');
-                pointer.push_str(&pointer_part(name));
-            }
-            Part::Item(index) => pointer.push_str(&format!("/{index}")),
-        }
-        pointer
-    }
-}
-
-/// What is wrong so far, and how large the filter is so far.
-pub(super) struct Problems {
-    found: Vec<Problem>,
-    nodes: usize,
-    regexes: usize,
-}
-
-impl Problems {
-    pub(super) fn add(&mut self, place: &Place<'_>, detail: impl Into<String>) {
-        if self.found.len() < PROBLEMS_MAX {
-            self.found.push(Problem::new(place.pointer(), detail));
-        }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.found.len()
-    }
-
-    /// Passes a problem on as standing at `place`.
-    fn told<T>(&mut self, place: &Place<'_>, result: Result<T, Problem>) -> Option<T> {
-        result.map_err(|problem| self.add(place, problem.detail)).ok()
-    }
-
-    /// Counts one more condition; the first one too many is told.
-    fn is_too_large(&mut self, place: &Place<'_>) -> bool {
-        self.nodes += 1;
-        if self.nodes == NODES_MAX + 1 {
-            self.add(place, format!("a filter holds at most {NODES_MAX} conditions"));
-        }
-        self.nodes > NODES_MAX
-    }
-
-    fn regex(&mut self, place: &Place<'_>) {
-        self.regexes += 1;
-        if self.regexes == REGEXES_MAX + 1 {
-            self.add(place, format!("a filter holds at most {REGEXES_MAX} regular expressions"));
-        }
-    }
-
-    /// The members of an object, none unknown.
-    pub(super) fn object<'v>(
-        &mut self,
-        value: &'v Value,
-        place: &Place<'_>,
-        known: &[&str],
-    ) -> Option<&'v Map<String, Value>> {
-        let Value::Object(members) = value else {
-            self.add(place, format!("expected an object with {}, not {}", known.join(", "), super::kind(value)));
-            return None;
-        };
-        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
-            self.add(&place.member(name), unknown(name, known));
-        }
-        Some(members)
-    }
-
-    fn text<'v>(&mut self, value: &'v Value, place: &Place<'_>, what: &str) -> Option<&'v str> {
-        let text = value.as_str();
-        if text.is_none() {
-            self.add(place, format!("expected {what}, not {}", super::kind(value)));
-        }
-        text
-    }
-
-    fn list<'v>(&mut self, value: &'v Value, place: &Place<'_>, what: &str, max: usize) -> Option<&'v [Value]> {
-        match value {
-            Value::Array(items) if (1..=max).contains(&items.len()) => Some(items),
-            Value::Array(items) => {
-                self.add(place, format!("expected 1 to {max} {what}, not {}", items.len()));
-                None
-            }
-            other => {
-                self.add(place, format!("expected a list of {what}, not {}", super::kind(other)));
-                None
-            }
-        }
-    }
-}
-
-fn unknown(name: &str, known: &[&str]) -> String {
-    let nearest =
-        known.iter().map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((likeness, nearest)) if likeness > 0.8 => format!("unknown member; did you mean {nearest:?}?"),
-        _ => format!("unknown member; known are {}", known.join(", ")),
-    }
-}
-
 /// Checks and compiles; the list is not empty where it failed.
 pub(super) fn filter(members: &Map<String, Value>, pool: &Pool) -> Result<Filter, Vec<Problem>> {
-    let mut compiler = Compiler { pool, problems: Problems { found: Vec::new(), nodes: 0, regexes: 0 } };
+    let mut compiler = Compiler { pool, problems: Problems::default() };
     let value = Value::Object(members.clone());
     let filter = compiler.filter(&value, &Place::ROOT, 0);
     match filter {
-        Some(filter) if compiler.problems.found.is_empty() => Ok(filter),
-        _ => Err(compiler.problems.found),
+        Some(filter) if compiler.problems.count() == 0 => Ok(filter),
+        _ => Err(compiler.problems.into_found()),
     }
 }
 
@@ -233,7 +103,7 @@ impl Compiler<'_> {
     fn level(&mut self, value: &Value, place: &Place<'_>) -> Option<Level> {
         let level = value.as_str().and_then(Level::from_alias);
         if level.is_none() {
-            self.problems.add(place, format!("{}, not {value}", crate::level::ParseLevelError));
+            self.problems.add(place, format!("{}, not {}", crate::level::ParseLevelError, shown(value)));
         }
         level
     }
@@ -258,22 +128,26 @@ impl Compiler<'_> {
 
     fn source(&mut self, value: &Value, place: &Place<'_>) -> Option<Source> {
         let text = self.problems.text(value, place, "a source: a name, or a regular expression for the whole of it")?;
-        let source = self.problems.told(place, self.pool.source(text))?;
-        if matches!(source, Source::Regex(_)) {
-            self.problems.regex(place);
+        if !is_name(text) && !self.problems.has_room_for_regex(text, place) {
+            return None;
         }
-        Some(source)
+        self.problems.told(place, self.pool.source(text))
     }
 
     fn regex(&mut self, value: &Value, place: &Place<'_>) -> Option<Arc<Shared<regex::Regex>>> {
         let text = self.problems.text(value, place, "a regular expression")?;
-        self.problems.regex(place);
-        self.problems.told(place, self.pool.regex(text))
+        let has_room = self.problems.has_room_for_regex(text, place);
+        has_room.then(|| self.problems.told(place, self.pool.regex(text))).flatten()
     }
 
     fn expression(&mut self, value: &Value, place: &Place<'_>) -> Option<Member> {
         let text = self.problems.text(value, place, "an RFC 9535 expression such as \"@.metadata.amount > 1000\"")?;
-        self.problems.told(place, self.pool.expression(text)).map(Member::Where)
+        if !self.problems.has_room_for_looks() {
+            return None;
+        }
+        let expression = self.problems.told(place, self.pool.expression(text))?;
+        self.problems.looks(expression.compiled.looks(), place);
+        Some(Member::Where(expression))
     }
 
     fn metadata(&mut self, value: &Value, place: &Place<'_>) -> Option<Member> {
@@ -282,6 +156,9 @@ impl Compiler<'_> {
             self.problems.add(place, format!("{expected}, not {}", super::kind(value)));
             return None;
         };
+        if given.is_empty() {
+            self.problems.add(place, "expected at least one path such as \"amount\"");
+        }
         let mut fields = Vec::with_capacity(given.len());
         for (path, test) in given {
             let place = place.member(path);
@@ -301,7 +178,12 @@ impl Compiler<'_> {
             return None;
         }
         if text.starts_with('$') {
-            return self.problems.told(place, JsonPath::parse(text)).map(|path| FieldPath::Query(Box::new(path)));
+            if !self.problems.has_room_for_looks() {
+                return None;
+            }
+            let path = self.problems.told(place, JsonPath::parse(text))?;
+            self.problems.looks(path.looks(), place);
+            return Some(FieldPath::Query(Box::new(path)));
         }
         if text.split('.').any(str::is_empty) {
             self.problems.add(place, "expected a dotted path such as card.brand, or a JSONPath that begins with $");
@@ -316,7 +198,7 @@ impl Compiler<'_> {
             Value::Object(given) => given,
             Value::Array(_) => {
                 let values = self.problems.list(test, place, "values", LIST_MAX)?;
-                return Some(([Operator::In(values.into())].into(), Form::Short));
+                return Some(([Operator::In(List::new(values))].into(), Form::Short));
             }
             scalar => return Some(([Operator::Eq(scalar.clone())].into(), Form::Short)),
         };
@@ -357,8 +239,8 @@ impl Compiler<'_> {
             "gte" => Operator::Gte(number()?),
             "lt" => Operator::Lt(number()?),
             "lte" => Operator::Lte(number()?),
-            "in" => Operator::In(problems.list(operand, place, "values", LIST_MAX)?.into()),
-            "not_in" => Operator::NotIn(problems.list(operand, place, "values", LIST_MAX)?.into()),
+            "in" => Operator::In(List::new(problems.list(operand, place, "values", LIST_MAX)?)),
+            "not_in" => Operator::NotIn(List::new(problems.list(operand, place, "values", LIST_MAX)?)),
             "regex" => Operator::Regex(self.regex(operand, place)?),
             "prefix" => Operator::Prefix(problems.text(operand, place, "a string")?.into()),
             "suffix" => Operator::Suffix(problems.text(operand, place, "a string")?.into()),

@@ -6,14 +6,17 @@ use serde_json::{Map, Value, json};
 use super::{
     Field, FieldPath, Filter, Member, Memo, Operator, message, metadata,
     operator::Form,
+    seen::Room,
     words::{self, shown},
 };
 use crate::{Event, Level, pointer_part};
 
 /// Most values that are shown of a path that selects several.
 const VALUES_MAX: usize = 10;
-/// Longest message, in characters.
+/// Longest message about an expression, in characters.
 const MESSAGE_CHARS_MAX: usize = 1000;
+/// Most paths of an expression of which values are shown.
+const PATHS_MAX: usize = 20;
 
 /// One condition, held against one event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +26,7 @@ pub struct Condition {
     /// Whether it holds.
     pub passed: bool,
     /// What was seen in the event; a list where a path selects several values, null where there is none. Of what is
-    /// longer than 1 KiB, the beginning of its JSON as a string.
+    /// large the beginning, and then `…`.
     pub value: Value,
     /// The same for a person: `metadata.amount is 86.1, not greater than 1000`.
     pub message: String,
@@ -33,10 +36,9 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// A condition that is made of no others. A long value or message is shortened.
+    /// A condition that is made of no others.
     pub fn new(pointer: impl Into<String>, passed: bool, value: Value, message: impl Into<String>) -> Self {
-        let message = words::shortened(&message.into(), MESSAGE_CHARS_MAX);
-        Self { pointer: pointer.into(), passed, value: words::kept(&value), message, conditions: Vec::new() }
+        Self { pointer: pointer.into(), passed, value, message: message.into(), conditions: Vec::new() }
     }
 }
 
@@ -71,16 +73,15 @@ fn of_group(member: &Member, filters: &[Filter], event: &Event, at: &str) -> Con
     let mut parts = Vec::new();
     for (index, filter) in filters.iter().enumerate() {
         let at = format!("{at}/{index}");
-        match &mut explain(filter, event, &at)[..] {
-            [one] => parts.push(std::mem::replace(one, Condition::new("", false, Value::Null, ""))),
-            several => {
-                let passed = several.iter().all(|part| part.passed);
-                let held = several.iter().filter(|part| part.passed).count();
-                let message = format!("{held} of {} conditions hold", several.len());
-                let conditions = several.to_vec();
-                parts.push(Condition { conditions, ..Condition::new(at, passed, Value::Null, message) });
-            }
+        let mut conditions = explain(filter, event, &at);
+        if conditions.len() == 1 {
+            parts.append(&mut conditions);
+            continue;
         }
+        let held = conditions.iter().filter(|part| part.passed).count();
+        let message = format!("{held} of {} conditions hold", conditions.len());
+        let passed = held == conditions.len();
+        parts.push(Condition { conditions, ..Condition::new(at, passed, Value::Null, message) });
     }
     let held = parts.iter().filter(|part| part.passed).count();
     let (passed, needed) = match member {
@@ -105,12 +106,12 @@ fn of_leaf(member: &Member, event: &Event, at: String) -> Condition {
         Member::MinLevel(min) => (level.name().into(), words::level(level, passed, &format!("{min} or worse"))),
         Member::Source(sources) => {
             let wanted: Vec<&str> = sources.iter().map(|source| source.text()).collect();
-            let seen = Value::from(&*event.head.source);
+            let seen = Value::from(Room::default().of_text(&event.head.source));
             let words = words::source(&seen, passed, &wanted);
             (seen, words)
         }
         Member::Message(regex) => {
-            let seen = Value::from(message(event));
+            let seen = Value::from(Room::default().of_text(message(event)));
             let not = if passed { "" } else { "not " };
             let words = format!("message is {}, {not}matched by /{}/", shown(&seen), regex.text);
             (seen, words)
@@ -125,7 +126,7 @@ fn of_leaf(member: &Member, event: &Event, at: String) -> Condition {
             let verb = if passed { "holds" } else { "does not hold" };
             let values: Vec<String> = seen.iter().map(|(path, value)| words::seen_at(path, value.as_ref())).collect();
             let values = if values.is_empty() { String::new() } else { format!(": {}", values.join("; ")) };
-            let message = format!("the expression {} {verb}{values}", expression.text);
+            let message = words::shortened(&format!("the expression {} {verb}{values}", expression.text), MESSAGE_CHARS_MAX);
             let value = match &seen[..] {
                 [(_, value)] => value.clone().unwrap_or_default(),
                 several => {
@@ -142,16 +143,16 @@ fn of_leaf(member: &Member, event: &Event, at: String) -> Condition {
 
 /// What stands in the event at each of the expression's paths.
 fn seen_by(expression: &super::Expression, event: &Event) -> Vec<(String, Option<Value>)> {
-    let paths = expression.paths().iter();
-    paths.map(|path| (path.as_str().to_owned(), several(&path.nodes(event.value())))).collect()
+    let (paths, mut room) = (expression.paths().iter().take(PATHS_MAX), Room::default());
+    paths.map(|path| (path.as_str().to_owned(), several(&path.nodes(event.value()), &mut room))).collect()
 }
 
 /// The one value, or a list of the first of several.
-fn several(nodes: &[&Value]) -> Option<Value> {
+fn several(nodes: &[&Value], room: &mut Room) -> Option<Value> {
     match nodes {
         [] => None,
-        [one] => Some(words::kept(one)),
-        several => Some(several.iter().take(VALUES_MAX).map(|node| words::kept(node)).collect()),
+        [one] => Some(room.of(one)),
+        several => Some(several.iter().take(VALUES_MAX).map(|node| room.of(node)).collect()),
     }
 }
 
@@ -166,7 +167,7 @@ fn of_field(field: &Field, event: &Event, at: &str) -> Vec<Condition> {
         field.operators.iter().map(|operator| of_operator(field, operator, &nodes, &at)).collect();
     if conditions.iter().all(|condition| condition.passed) && !field.holds(metadata(event)) {
         let message = format!("{} has {} values, none for which all of this holds", subject(&field.path), nodes.len());
-        conditions.push(Condition::new(at, false, several(&nodes).unwrap_or_default(), message));
+        conditions.push(Condition::new(at, false, several(&nodes, &mut Room::default()).unwrap_or_default(), message));
     }
     conditions
 }
@@ -176,7 +177,7 @@ fn of_operator(field: &Field, operator: &Operator, nodes: &[&Value], at: &str) -
         Form::Short => at.to_owned(),
         Form::Operators => format!("{at}/{}", operator.name()),
     };
-    let value = several(nodes).unwrap_or_default();
+    let value = several(nodes, &mut Room::default()).unwrap_or_default();
     let (subject, path) = (subject(&field.path), field.path.text());
     let is_absence = matches!(operator, Operator::Exists(false));
     let Some(first) = nodes.first() else {

@@ -12,7 +12,7 @@ mod syntax;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-pub(super) use self::regexes::check_speed;
+pub(super) use self::regexes::{check_classes, check_speed};
 use self::{
     reader::Reader,
     syntax::{Mistake, Operand, Query, Selector, Term},
@@ -29,6 +29,7 @@ use crate::Problem;
 pub struct Expression {
     filter: JsonPath,
     paths: Vec<Path>,
+    looks: u64,
 }
 
 impl Expression {
@@ -40,14 +41,19 @@ impl Expression {
         let mut reader = Reader::new(text);
         let terms = reader.read_expression().map_err(problem)?;
         check_absolute(text, &terms, false).map_err(problem)?;
-        cost::check_terms(&terms).map_err(problem)?;
+        let looks = cost::check_terms(&terms).map_err(problem)?;
         let filter = compile(&format!("$[?{}]", reader.rewritten()))?;
-        Ok(Self { filter, paths: paths(text, &terms) })
+        Ok(Self { filter, paths: paths(text, &terms), looks })
     }
 
     /// Whether it holds for the event which is the only element of `event_in_array`.
     pub fn holds(&self, event_in_array: &Value) -> bool {
         !self.filter.query(event_in_array).is_empty()
+    }
+
+    /// How many times it may look at each value of an event.
+    pub(super) fn looks(&self) -> u64 {
+        self.looks
     }
 
     /// The queries on the event outside of nested filters, each once, with `$` as the event: `$.metadata.amount`. Where
@@ -62,6 +68,7 @@ impl Expression {
 pub struct Path {
     text: String,
     path: JsonPath,
+    looks: u64,
 }
 
 impl Path {
@@ -71,8 +78,13 @@ impl Path {
         check_length(text)?;
         let mut reader = Reader::new(text);
         let query = reader.read_path().map_err(problem)?;
-        cost::check_query(&query).map_err(problem)?;
-        Ok(Self { text: text.to_owned(), path: compile(&reader.rewritten())? })
+        let looks = cost::check_query(&query).map_err(problem)?;
+        Ok(Self { text: text.to_owned(), path: compile(&reader.rewritten())?, looks })
+    }
+
+    /// How many times it may look at each value.
+    pub(super) fn looks(&self) -> u64 {
+        self.looks
     }
 
     /// The query as written.

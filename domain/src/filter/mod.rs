@@ -10,7 +10,9 @@ mod expression;
 mod number;
 mod operator;
 mod pool;
+mod problems;
 mod schedule;
+mod seen;
 mod spec;
 mod tally;
 #[cfg(test)]

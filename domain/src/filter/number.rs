@@ -96,6 +96,39 @@ pub(crate) fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// An order of all JSON values in which just the equal ones are the same. Shorter arrays and objects come first, so that
+/// those of different sizes are not looked into.
+pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
+    let rank = |value: &Value| match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => 2,
+        Value::String(_) => 3,
+        Value::Array(_) => 4,
+        Value::Object(_) => 5,
+    };
+    match (a, b) {
+        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+        (Value::Number(_), Value::Number(_)) => Number::of(a).cmp(&Number::of(b)),
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (Value::Array(a), Value::Array(b)) => {
+            let items = a.iter().zip(b).map(|(a, b)| order(a, b));
+            a.len().cmp(&b.len()).then_with(|| first_difference(items))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            // Their members are sorted by name.
+            let members =
+                a.iter().zip(b).map(|((a, a_value), (b, b_value))| a.cmp(b).then_with(|| order(a_value, b_value)));
+            a.len().cmp(&b.len()).then_with(|| first_difference(members))
+        }
+        (a, b) => rank(a).cmp(&rank(b)),
+    }
+}
+
+fn first_difference(mut orders: impl Iterator<Item = Ordering>) -> Ordering {
+    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -153,7 +186,34 @@ mod tests {
         }
     }
 
+    /// Small values of every kind.
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-1i64..3).prop_map(Value::from),
+            prop_oneof![Just(1.0), Just(0.5)].prop_map(Value::from),
+            "[ab]{0,2}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map("[ab]", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn the_order_is_one_and_agrees_with_equality(a in values(), b in values(), c in values()) {
+            prop_assert_eq!(order(&a, &b).is_eq(), equal(&a, &b));
+            prop_assert_eq!(order(&a, &b), order(&b, &a).reverse());
+            if order(&a, &b).is_le() && order(&b, &c).is_le() {
+                prop_assert!(order(&a, &c).is_le());
+            }
+        }
+
         #[test]
         fn floats_and_integers_are_in_one_order(a: i64, b in -1e19f64..1e19) {
             let (whole, float) = (Number::Whole(a.into()), Number::of_float(b));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     expression::Path as JsonPath,
-    number::{Number, equal},
+    number::{Number, equal, order},
     pool::Shared,
 };
 
@@ -47,13 +47,47 @@ pub(crate) enum Operator {
     Gte(Number),
     Lt(Number),
     Lte(Number),
-    In(Box<[Value]>),
-    NotIn(Box<[Value]>),
+    In(List),
+    NotIn(List),
     Exists(bool),
     Regex(Arc<Shared<Regex>>),
     Prefix(Box<str>),
     Suffix(Box<str>),
     Contains(Value),
+}
+
+/// Values of which one is looked for: a path may select as many values as an event has room for.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// As written.
+    values: Box<[Value]>,
+    /// Where they stand, in their [`order`]; none for a short list, which is looked through.
+    sorted: Box<[u16]>,
+}
+
+/// Up to so many values are looked through.
+const SHORT: usize = 8;
+
+impl List {
+    /// At most `u16::MAX` values.
+    pub(super) fn new(values: &[Value]) -> Self {
+        let mut sorted: Vec<u16> =
+            if values.len() > SHORT { (0..=u16::MAX).take(values.len()).collect() } else { vec![] };
+        sorted.sort_by(|a, b| order(&values[usize::from(*a)], &values[usize::from(*b)]));
+        Self { values: values.into(), sorted: sorted.into() }
+    }
+
+    /// As written.
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    fn holds(&self, value: &Value) -> bool {
+        match self.sorted.is_empty() {
+            true => self.values.iter().any(|known| equal(value, known)),
+            false => self.sorted.binary_search_by(|at| order(&self.values[usize::from(*at)], value)).is_ok(),
+        }
+    }
 }
 
 impl Operator {
@@ -87,8 +121,8 @@ impl Operator {
             Self::Gte(limit) => number(&|number| number >= *limit),
             Self::Lt(limit) => number(&|number| number < *limit),
             Self::Lte(limit) => number(&|number| number <= *limit),
-            Self::In(wanted) => wanted.iter().any(|wanted| equal(value, wanted)),
-            Self::NotIn(unwanted) => !unwanted.iter().any(|unwanted| equal(value, unwanted)),
+            Self::In(wanted) => wanted.holds(value),
+            Self::NotIn(unwanted) => !unwanted.holds(value),
             Self::Exists(exists) => *exists,
             Self::Regex(regex) => text(&|text| regex.compiled.is_match(text)),
             Self::Prefix(prefix) => text(&|text| text.starts_with(&**prefix)),
@@ -136,12 +170,24 @@ impl FieldPath {
 }
 
 /// Shows to `found` each value whose names, from `members` on and joined by dots, are `path`.
+///
+/// Each object is come to at most once, and looked through by its members or by the dots of the path, whichever are
+/// likely to be fewer: so no path costs much more than going through all of the metadata once.
 fn each_at<'v>(members: &'v Map<String, Value>, path: &str, found: &mut dyn FnMut(&'v Value) -> bool) -> bool {
     if members.get(path).is_some_and(&mut *found) {
         return true;
     }
-    path.match_indices('.').any(|(dot, _)| match members.get(&path[..dot]) {
-        Some(Value::Object(inner)) => each_at(inner, &path[dot + 1..], found),
+    if !path.contains('.') {
+        return false;
+    }
+    let mut within = |value: &'v Value, rest: &str| match value {
+        Value::Object(inner) => each_at(inner, rest, found),
         _ => false,
-    })
+    };
+    // As many dots as there is room for.
+    if members.len() < path.len() / 2 {
+        let rest = |name: &str| path.strip_prefix(name)?.strip_prefix('.');
+        return members.iter().any(|(name, value)| rest(name).is_some_and(|rest| within(value, rest)));
+    }
+    path.match_indices('.').any(|(dot, _)| members.get(&path[..dot]).is_some_and(|v| within(v, &path[dot + 1..])))
 }

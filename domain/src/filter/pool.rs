@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     EXPRESSION_BYTES_MAX, REGEX_BYTES_MAX,
-    expression::{Expression, check_speed},
+    expression::{Expression, check_classes, check_speed},
 };
 use crate::Problem;
 
@@ -57,7 +57,7 @@ impl Pool {
 
     /// A source: a name, where `text` is one, else a regular expression for the whole of it.
     pub(super) fn source(&self, text: &str) -> Result<Source, Problem> {
-        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_ :/@".contains(&b)) || regex::escape(text) == text {
+        if is_name(text) {
             return Ok(Source::Name(text.into()));
         }
         let whole = || {
@@ -100,10 +100,16 @@ impl<T> Kept<T> {
     }
 }
 
+/// Whether `text` is a name to a source, not a regular expression.
+pub(super) fn is_name(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_ :/@".contains(&b)) || regex::escape(text) == text
+}
+
 fn regex(text: &str) -> Result<Regex, Problem> {
     if text.len() > EXPRESSION_BYTES_MAX {
         return Err(Problem::new("", format!("longer than {EXPRESSION_BYTES_MAX} bytes")));
     }
+    check_classes(text).map_err(|detail| Problem::new("", detail))?;
     let built = regex::RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build();
     let regex = built.map_err(|error| {
         let detail = match error {

@@ -6,7 +6,7 @@ use jiff::{
 };
 use serde_json::Value;
 
-use super::compile::{Place, Problems};
+use super::problems::{Place, Problems};
 use crate::Timestamp;
 
 /// Most dates in `except`.
@@ -55,7 +55,7 @@ impl Schedule {
             None => Some(Vec::new()),
             Some(value) => dates(value, &place.member("except"), problems),
         };
-        if members.is_empty() {
+        if members.keys().all(|name| name == "timezone") {
             problems.add(place, "expected at least one of days, from, to, except");
         }
         if from.is_some() && from == to {

@@ -1,6 +1,6 @@
 //! How often each condition of a filter held, and which of its paths were ever seen, over many events.
 
-use super::{Field, FieldPath, Filter, Member, Memo, Operator, Path, compile::Place, metadata, operator::Form};
+use super::{Field, FieldPath, Filter, Member, Memo, Operator, Path, metadata, operator::Form, problems::Place};
 use crate::Event;
 
 /// The counts of one filter; it is handed in at each call, always the same.

@@ -22,8 +22,8 @@ pub struct Trial {
     matched: u64,
     tally: Tally,
     /// The newest of each kind.
-    matching: VecDeque<Arc<Event>>,
-    failing: VecDeque<Arc<Event>>,
+    matching: VecDeque<Event>,
+    failing: VecDeque<Event>,
     /// Matches by minute of receipt.
     minutes: BTreeMap<i64, u64>,
     received: Option<(Timestamp, Timestamp)>,
@@ -110,7 +110,7 @@ impl Trial {
         if kept.len() == SHOWN_MAX {
             kept.pop_front();
         }
-        kept.push_back(event.clone());
+        kept.push_back(event.unread());
     }
 
     /// Events that were tried.
@@ -125,7 +125,9 @@ impl Trial {
 
     /// The newest events of each kind, newest first.
     pub fn results(&self) -> Vec<Judged> {
-        let judged = |event: &Arc<Event>, matched| {
+        let judged = |event: &Event, matched| {
+            // Read here and forgotten again: all of them at once would be large.
+            let event = &event.unread();
             let types = of_types(event, &self.types);
             let conditions = [types].into_iter().chain(self.filter.explain(event)).collect();
             Judged { event_id: event.id.clone(), seq: event.seq.0, matched, conditions }

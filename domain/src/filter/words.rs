@@ -1,6 +1,6 @@
 //! The words of explanations.
 
-use std::io;
+use std::io::{self, Write};
 
 use serde_json::Value;
 
@@ -12,20 +12,30 @@ const SHOWN_CHARS_MAX: usize = 120;
 /// Most items of a list that stand in a sentence.
 const LIST_MAX: usize = 8;
 
-/// Longest value that stands beside a sentence, in bytes of JSON.
-const KEPT_BYTES_MAX: usize = 1024;
-
-/// A value as JSON, shortened where it is long.
+/// A value as JSON, shortened where it is long. No more of it is written than is shown.
 pub(super) fn shown(value: &Value) -> String {
-    shortened(&Start::of(value).0, SHOWN_CHARS_MAX)
+    let mut head = Head(Vec::new());
+    // It ends early where the value is long.
+    let _ = serde_json::to_writer(&mut head, value);
+    shortened(&String::from_utf8_lossy(&head.0), SHOWN_CHARS_MAX)
 }
 
-/// The value, or the beginning of its JSON where it is long: an explanation holds one for each condition, and there may
-/// be many explanations.
-pub(super) fn kept(value: &Value) -> Value {
-    match Start::of(value) {
-        (_, true) => value.clone(),
-        (start, false) => shortened(&start, SHOWN_CHARS_MAX).into(),
+/// The first bytes of a text: more than are shown, whatever the characters.
+struct Head(Vec<u8>);
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = (SHOWN_CHARS_MAX + 1) * 4 - self.0.len();
+        if room == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        let taken = &bytes[..room.min(bytes.len())];
+        self.0.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -36,41 +46,21 @@ pub(super) fn shortened(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// The first bytes of a value's JSON: what comes after them is not even written.
-#[derive(Default)]
-struct Start(Vec<u8>);
-
-impl Start {
-    /// And whether that is all of it.
-    fn of(value: &Value) -> (String, bool) {
-        let mut start = Self::default();
-        let is_whole = serde_json::to_writer(&mut start, value).is_ok();
-        (String::from_utf8_lossy(&start.0).into_owned(), is_whole)
-    }
-}
-
-impl io::Write for Start {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = KEPT_BYTES_MAX - self.0.len();
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if bytes.len() > room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Some of the items, and how many more there are.
 pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
     let first: Vec<&str> = items.iter().take(LIST_MAX).map(AsRef::as_ref).collect();
-    let more = if items.len() > LIST_MAX { format!(" or {} more", items.len() - LIST_MAX) } else { String::new() };
+    list_of(&first, items.len())
+}
+
+fn list_of<T: AsRef<str>>(first: &[T], len: usize) -> String {
+    let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+    let more = if len > LIST_MAX { format!(" or {} more", len - LIST_MAX) } else { String::new() };
     format!("{}{more}", first.join(" or "))
 }
 
 fn values(items: &[Value]) -> String {
-    let items: Vec<String> = items.iter().take(LIST_MAX + 1).map(shown).collect();
-    list(&items)
+    let first: Vec<String> = items.iter().take(LIST_MAX).map(shown).collect();
+    list_of(&first, items.len())
 }
 
 pub(super) fn level(level: Level, passed: bool, wanted: &str) -> String {
@@ -111,8 +101,8 @@ pub(super) fn operator(operator: &Operator, value: &Value, passed: bool) -> Stri
         Operator::Lt(limit) => phrase(format!("less than {limit}")),
         Operator::Lte(limit) => phrase(format!("at most {limit}")),
         Operator::In(_) if passed => "as wanted".into(),
-        Operator::In(wanted) => format!("not {}", values(wanted)),
-        Operator::NotIn(unwanted) if passed => format!("none of {}", values(unwanted)),
+        Operator::In(wanted) => format!("not {}", values(wanted.values())),
+        Operator::NotIn(unwanted) if passed => format!("none of {}", values(unwanted.values())),
         Operator::NotIn(_) => "which is excluded".into(),
         Operator::Exists(true) => "so there is one".into(),
         Operator::Exists(false) => "though there must be none".into(),

@@ -113,7 +113,7 @@ fn of_operator<'f>(operator: &'f Operator, path: u64) -> Option<Need<'f>> {
     let known = match operator {
         Operator::Exists(false) => return None,
         Operator::Eq(value) => equal(value).map(|access| vec![access]),
-        Operator::In(values) if values.len() <= ENTRIES_MAX => values.iter().map(equal).collect(),
+        Operator::In(list) if list.values().len() <= ENTRIES_MAX => list.values().iter().map(equal).collect(),
         Operator::Gt(limit) | Operator::Gte(limit) => Some(vec![Access::AtLeast { path, limit: *limit }]),
         Operator::Lt(limit) | Operator::Lte(limit) => Some(vec![Access::AtMost { path, limit: *limit }]),
         _ => None,

@@ -34,14 +34,18 @@ struct Place {
 
 const OUTSIDE: Place = Place { times: 1, is_below_descent: false, is_nested: false };
 
-/// Refuses a logical expression that may take too long, or whose patterns cannot be used.
-pub(super) fn check_terms(terms: &[Term]) -> Result<(), Mistake> {
-    Cost { looks: 0 }.terms(terms, OUTSIDE)
+/// Refuses a logical expression that may take too long, or whose patterns cannot be used; else its looks.
+pub(super) fn check_terms(terms: &[Term]) -> Result<u64, Mistake> {
+    let mut cost = Cost { looks: 0 };
+    cost.terms(terms, OUTSIDE)?;
+    Ok(cost.looks)
 }
 
 /// The same for a query by itself.
-pub(super) fn check_query(query: &Query) -> Result<(), Mistake> {
-    Cost { looks: 0 }.query(query, OUTSIDE)
+pub(super) fn check_query(query: &Query) -> Result<u64, Mistake> {
+    let mut cost = Cost { looks: 0 };
+    cost.query(query, OUTSIDE)?;
+    Ok(cost.looks)
 }
 
 struct Cost {

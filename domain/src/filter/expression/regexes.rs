@@ -19,6 +19,9 @@ const GENERATION_MAX: usize = 64;
 /// Most [`places`] of one pattern: with them it is all that an expression may cost.
 const PLACES_MAX: u64 = 240;
 
+/// Most Unicode classes in one pattern.
+const CLASSES_MAX: usize = 16;
+
 thread_local! {
     static MATCHES: RefCell<Cache> = RefCell::default();
     static SEARCHES: RefCell<Cache> = RefCell::default();
@@ -57,8 +60,19 @@ fn anywhere(pattern: &str) -> String {
     format!("({pattern})")
 }
 
+/// Refuses a pattern with many Unicode classes before it is compiled: to gather them takes long where case does not
+/// matter, up to a second in all.
+pub(in super::super) fn check_classes(pattern: &str) -> Result<(), String> {
+    let classes = pattern.matches("\\p").count() + pattern.matches("\\P").count();
+    if classes > CLASSES_MAX {
+        return Err(format!("more than {CLASSES_MAX} Unicode classes (`\\p`) in one regular expression"));
+    }
+    Ok(())
+}
+
 /// Compiles a pattern that is not too slow, or says what is wrong with it.
 fn checked(pattern: &str) -> Result<Regex, String> {
+    check_classes(pattern)?;
     let regex = compile(pattern).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "too large once compiled; simplify its repetitions".to_owned(),
         error => format!("not a regular expression: {error}"),
@@ -69,6 +83,7 @@ fn checked(pattern: &str) -> Result<Regex, String> {
 
 /// Refuses a pattern that is too slow on large texts; else counts its [`places`].
 pub(in super::super) fn check_speed(pattern: &str) -> Result<u64, String> {
+    check_classes(pattern)?;
     match places(pattern) {
         places if places > PLACES_MAX => Err(format!(
             "too slow on large events: this regular expression has about {places} places at which it may be all at \
@@ -81,7 +96,8 @@ pub(in super::super) fn check_speed(pattern: &str) -> Result<u64, String> {
 /// Checks a pattern that is written in an expression, and counts its [`places`].
 pub(super) fn check(pattern: &str) -> Result<u64, String> {
     // As written first, so that `a)|(b` is refused and the positions in messages are the user's.
-    checked(pattern)?;
+    check_classes(pattern)?;
+    regex_syntax::parse(pattern).map_err(|error| format!("not a regular expression: {error}"))?;
     checked(&whole(pattern))?;
     Ok(places(pattern))
 }
