@@ -110,6 +110,42 @@ proptest! {
     }
 }
 
+/// One test of a value, at a name that an event may have twice: `{"a.b": 1, "a": {"b": 2}}`.
+fn single_tests() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => (prop::sample::select(&["gt", "gte", "lt", "lte"][..]), -2i64..4).prop_map(|(name, limit)| json!({name: limit})),
+        1 => samples::scalars(),
+        1 => prop::collection::vec(samples::scalars(), 1..12).prop_map(|values| json!({"not_in": values})),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn several_values_at_one_name_are_all_found(
+        tests in prop::collection::vec(single_tests(), 10..60),
+        values in prop::collection::vec((samples::scalars(), samples::scalars()), 20),
+        // More values than anyone asks for: then they are looked through from the other side.
+        others in prop::sample::select(&[0, 40][..]),
+    ) {
+        let pool = Pool::default();
+        let make = |(n, test): (u32, Value)| {
+            (n, compiled(n, &["**".to_owned()], &json!({"metadata": {"a.b": test}}), json!({}), &pool))
+        };
+        let mut all: BTreeMap<u32, _> = (0..).zip(tests).map(make).collect();
+        let mut matcher = Matcher::new(all.values().cloned());
+        for (n, (flat, nested)) in (0..).zip(values) {
+            let mut metadata = json!({"a.b": flat, "a": {"b": nested}});
+            metadata.as_object_mut().unwrap().extend((0..others).map(|n| (format!("x{n}"), n.into())));
+            let event = event("a", json!({"metadata": metadata}));
+            prop_assert_eq!(matcher.matches(&event, &mut Scratch::default()), naive(&all, &event), "{}", event.json());
+            all.remove(&n);
+            matcher = matcher.without(EndpointNo(n));
+        }
+    }
+}
+
 #[test]
 fn a_test_event_goes_to_its_one_endpoint() {
     let pool = Pool::default();
