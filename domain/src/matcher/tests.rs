@@ -110,12 +110,22 @@ proptest! {
     }
 }
 
-/// One test of a value, at a name that an event may have twice: `{"a.b": 1, "a": {"b": 2}}`.
-fn single_tests() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        4 => (prop::sample::select(&["gt", "gte", "lt", "lte"][..]), -2i64..4).prop_map(|(name, limit)| json!({name: limit})),
+/// Expressions that share the literals by which they are found, and some that have none.
+const SOURCES: [&str; 10] =
+    ["a-.*", "a-[ab]+", "a-(a|b)", "(a|b)-b", ".*-a", "[ab]*-a", "[^x]-b", ".*", "[a-z]*-?b", "(?i)A-b"];
+
+/// Filters of one condition: of the source, or of a value at a name that an event may have twice:
+/// `{"a.b": 1, "a": {"b": 2}}`.
+fn single_filters() -> impl Strategy<Value = Value> {
+    let test = prop_oneof![
+        4 => (prop::sample::select(&["gt", "gte", "lt", "lte"][..]), -2i64..4)
+            .prop_map(|(name, limit)| json!({name: limit})),
         1 => samples::scalars(),
         1 => prop::collection::vec(samples::scalars(), 1..12).prop_map(|values| json!({"not_in": values})),
+    ];
+    prop_oneof![
+        2 => test.prop_map(|test| json!({"metadata": {"a.b": test}})),
+        1 => prop::sample::select(&SOURCES[..]).prop_map(|source| json!({"source": source})),
     ]
 }
 
@@ -123,22 +133,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn several_values_at_one_name_are_all_found(
-        tests in prop::collection::vec(single_tests(), 10..60),
-        values in prop::collection::vec((samples::scalars(), samples::scalars()), 20),
+    fn all_are_found_until_they_are_gone(
+        filters in prop::collection::vec(single_filters(), 10..60),
+        events in prop::collection::vec((samples::scalars(), samples::scalars(), "[ab](-[ab])?"), 30),
         // More values than anyone asks for: then they are looked through from the other side.
         others in prop::sample::select(&[0, 40][..]),
     ) {
         let pool = Pool::default();
-        let make = |(n, test): (u32, Value)| {
-            (n, compiled(n, &["**".to_owned()], &json!({"metadata": {"a.b": test}}), json!({}), &pool))
-        };
-        let mut all: BTreeMap<u32, _> = (0..).zip(tests).map(make).collect();
+        let make = |(n, filters): (u32, Value)| (n, compiled(n, &["**".to_owned()], &filters, json!({}), &pool));
+        let mut all: BTreeMap<u32, _> = (0..).zip(filters).map(make).collect();
         let mut matcher = Matcher::new(all.values().cloned());
-        for (n, (flat, nested)) in (0..).zip(values) {
+        for (n, (flat, nested, source)) in (0..).zip(events) {
             let mut metadata = json!({"a.b": flat, "a": {"b": nested}});
             metadata.as_object_mut().unwrap().extend((0..others).map(|n| (format!("x{n}"), n.into())));
-            let event = event("a", json!({"metadata": metadata}));
+            let event = event("a", json!({"source": source, "metadata": metadata}));
             prop_assert_eq!(matcher.matches(&event, &mut Scratch::default()), naive(&all, &event), "{}", event.json());
             all.remove(&n);
             matcher = matcher.without(EndpointNo(n));
