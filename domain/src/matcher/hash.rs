@@ -1,6 +1,6 @@
 //! Keys of the index: hashes that can be made piece by piece, so that the dotted name of a value is hashed while it is
-//! walked to. Collisions can be made on purpose; one only makes a candidate too many, as every candidate sees its types
-//! and its whole filter.
+//! walked to. Collisions can be made on purpose; one only makes a candidate too many, as every candidate sees its whole
+//! filter, and patterns and expressions of one key are kept apart.
 
 use serde_json::Value;
 

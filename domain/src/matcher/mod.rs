@@ -23,7 +23,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use crate::{
-    EndpointNo, Event, Problem, Seq, Subscription,
+    EndpointNo, Event, Pattern, Problem, Seq, Subscription,
     filter::{Filter, Memo, Pool},
     subscription::Mode,
 };
@@ -54,11 +54,10 @@ impl Compiled {
 
     /// Whether the subscription takes `event`: its types, its filter, and that the event came after it was made.
     pub fn matches(&self, event: &Event) -> bool {
-        self.subscription.is_active() && event.seq > self.since && self.is_of_type(event) && self.filter.matches(event)
-    }
-
-    fn is_of_type(&self, event: &Event) -> bool {
-        self.subscription.spec.events.iter().any(|pattern| pattern.matches(event.head.event_type.as_str()))
+        self.subscription.is_active()
+            && event.seq > self.since
+            && self.subscription.spec.events.iter().any(|pattern| pattern.matches(event.head.event_type.as_str()))
+            && self.filter.matches(event)
     }
 }
 
@@ -71,12 +70,19 @@ pub struct Matches {
     pub shadows: Vec<EndpointNo>,
 }
 
+/// The subscriptions to one pattern.
+#[derive(Debug, Clone)]
+struct OfPattern {
+    pattern: Pattern,
+    group: Arc<Group>,
+}
+
 /// An immutable snapshot of all subscriptions. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Matcher {
     by_endpoint: CowMap<Arc<Compiled>>,
-    /// By the key of a pattern; active subscriptions only.
-    groups: CowMap<Arc<Group>>,
+    /// By the key of a pattern; active subscriptions only. More than one where patterns are made to have the same key.
+    groups: CowMap<Vec<OfPattern>>,
     shapes: Shapes,
 }
 
@@ -140,14 +146,19 @@ impl Matcher {
             }
             self.shapes.put(pattern, is_added);
             self.groups.change(types::key(pattern), |entry| {
-                let mut group = entry.take().unwrap_or_default();
+                let mut groups = entry.take().unwrap_or_default();
+                let at = groups.iter().position(|of| of.pattern == *pattern);
+                let mut group = at.map(|at| groups.swap_remove(at).group).unwrap_or_default();
                 let inner = Arc::make_mut(&mut group);
                 if is_added {
                     inner.add(compiled)
                 } else {
                     inner.remove(compiled)
                 }
-                *entry = Some(group).filter(|group| !group.is_empty());
+                if !group.is_empty() {
+                    groups.push(OfPattern { pattern: pattern.clone(), group });
+                }
+                *entry = Some(groups).filter(|groups| !groups.is_empty());
             });
         }
     }
@@ -164,17 +175,19 @@ impl Matcher {
         let mut facts = Facts::new(event, std::mem::take(&mut scratch.memo));
         let event_type = event.head.event_type.as_str();
         self.shapes.each_key(event_type, &mut |key| {
-            let Some(group) = self.groups.get(key) else { return };
-            group.each_candidate(&mut facts, &mut |compiled, memo| {
-                // Only active ones are filed. Those of another pattern may be found, where its hash is the same.
-                let is_new = event.seq > compiled.since && scratch.asked.insert(compiled.endpoint);
-                if is_new && compiled.filter.holds(event, memo) && compiled.is_of_type(event) {
-                    match compiled.mode {
-                        Mode::Live => matches.endpoints.push(compiled.endpoint),
-                        Mode::Shadow => matches.shadows.push(compiled.endpoint),
+            let groups = self.groups.get(key).into_iter().flatten();
+            for of in groups.filter(|of| of.pattern.matches(event_type)) {
+                of.group.each_candidate(&mut facts, &mut |compiled, memo| {
+                    // Only active ones are filed.
+                    let is_new = event.seq > compiled.since && scratch.asked.insert(compiled.endpoint);
+                    if is_new && compiled.filter.holds(event, memo) {
+                        match compiled.mode {
+                            Mode::Live => matches.endpoints.push(compiled.endpoint),
+                            Mode::Shadow => matches.shadows.push(compiled.endpoint),
+                        }
                     }
-                }
-            });
+                });
+            }
         });
         scratch.memo = facts.memo;
         for endpoints in [&mut matches.endpoints, &mut matches.shadows] {
