@@ -216,7 +216,7 @@ async fn a_trial_holds_up_no_stop() {
         assert_eq!(loghorn.post("/api/v1/events", &json!(events)).await.0, 202);
     }
     // Some milliseconds for each event.
-    let slow: Vec<Value> = (0..30).map(|n| json!({"message": format!("a[a-z ]{{0,9}}q{n}")})).collect();
+    let slow: Vec<Value> = (0..18).map(|n| json!({"message": format!("a[a-z ]{{0,9}}q{n}")})).collect();
     let trial = json!({"filters": {"any": slow}, "sample": {"last": 4000}});
     let client = awc::Client::default();
     let request = client.post(loghorn.url("/api/v1/filters/test")).insert_header(("Accept", "application/x-ndjson"));

@@ -126,7 +126,8 @@ fn of_leaf(member: &Member, event: &Event, at: String) -> Condition {
             let verb = if passed { "holds" } else { "does not hold" };
             let values: Vec<String> = seen.iter().map(|(path, value)| words::seen_at(path, value.as_ref())).collect();
             let values = if values.is_empty() { String::new() } else { format!(": {}", values.join("; ")) };
-            let message = words::shortened(&format!("the expression {} {verb}{values}", expression.text), MESSAGE_CHARS_MAX);
+            let message =
+                words::shortened(&format!("the expression {} {verb}{values}", expression.text), MESSAGE_CHARS_MAX);
             let value = match &seen[..] {
                 [(_, value)] => value.clone().unwrap_or_default(),
                 several => {

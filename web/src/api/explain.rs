@@ -67,7 +67,7 @@ pub struct ShownCondition {
     /// Whether it holds.
     pub passed: bool,
     /// What was seen in the event; a list where a path selects several values, null where there is none. Of what is
-    /// longer than 1 KiB, the beginning of its JSON as a string.
+    /// large the beginning, and then `…`.
     pub value: Value,
     /// The same for a person.
     #[schema(example = "metadata.amount is 86.1, not greater than 1000")]
