@@ -233,8 +233,7 @@ impl Machine {
         let retry = self.retries.keys().next().map(|(at, _)| *at);
         let fetch = if self.wants_fetch() { self.fetch_after } else { None };
         // What is due and has a slot can only wait for the rate limit.
-        let is_limited = self.slots() > 0 && self.next().is_some();
-        let rate = self.bucket.as_ref().filter(|_| is_limited).map(Bucket::next_at);
+        let rate = self.bucket.as_ref().filter(|_| self.slots() > 0 && self.next().is_some()).map(Bucket::next_at);
         [retry, fetch, rate].into_iter().flatten().min()
     }
 
