@@ -157,3 +157,23 @@ async fn private_addresses_are_refused_without_the_flag() {
     assert_eq!(problem["errors"][0]["pointer"], "/url");
     assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("--allow-private"), "{problem}");
 }
+
+#[actix_rt::test]
+async fn the_trace_of_an_event_goes_out_with_its_webhook() {
+    let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    loghorn.subscribe(&receiver.url(), json!({})).await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for metadata in [json!({"traceparent": trace}), json!({"traceparent": "none"}), json!({})] {
+        loghorn.post("/api/v1/events", &json!({"metadata": metadata})).await;
+    }
+    until("they arrive", 10, || async { receiver.count() == 3 }).await;
+    let mut sent: Vec<Option<String>> =
+        receiver.arrived().iter().map(|webhook| webhook.headers.get("traceparent").cloned()).collect();
+    sent.sort();
+    assert_eq!(sent, [None, None, Some(trace.to_owned())]);
+    let arrived = receiver.arrived();
+    let traced = arrived.iter().find(|webhook| webhook.headers.contains_key("traceparent")).unwrap();
+    until("it is recorded", 10, || async { loghorn.delivery_stats().await["delivered"] == 3 }).await;
+    let delivery = loghorn.get(&format!("/api/v1/deliveries/{}", traced.id())).await;
+    assert_eq!(delivery["attempt_log"][0]["request"]["headers"]["traceparent"], trace);
+}

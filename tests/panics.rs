@@ -101,3 +101,27 @@ async fn an_endpoint_whose_actor_always_panics_is_quarantined_and_health_says_so
     .await;
     assert_eq!(server.delivery_stats().await["total_deliveries"], 3);
 }
+
+#[actix_rt::test]
+async fn an_event_that_cannot_be_matched_is_set_aside_and_holds_up_nobody() {
+    // Twice for one of them, so that its third try comes through; each time for the other.
+    let failpoints = "router::poison::flaky=2*panic->off;router::poison::poison=panic(\"bad\")";
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", failpoints)]).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    server.subscribe(&receiver.url(), json!({})).await;
+    let began = std::time::Instant::now();
+    for (id, source) in [("a", "well"), ("b", "poison"), ("c", "flaky"), ("d", "well")] {
+        assert_eq!(server.post("/api/v1/events", &json!({"id": id, "source": source})).await.0, 202);
+    }
+    until("the others arrive", 10, || async { receiver.count() == 3 }).await;
+    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    let explained = server.get("/api/v1/events/b/explain").await;
+    assert!(explained["set_aside"].as_str().unwrap().contains("bad"), "{explained}");
+    assert_eq!(explained["subscriptions"][0]["matched"], false);
+    assert_eq!(explained["subscriptions"][0]["delivery_id"], serde_json::Value::Null);
+    assert!(server.get("/api/v1/events/c/explain").await["set_aside"].is_null());
+    let (_, metrics) = server.call("GET", "/metrics", None).await;
+    assert!(metrics.as_str().unwrap().contains("loghorn_events_set_aside_total 1\n"));
+    assert_eq!(server.get("/api/v1/health").await["status"], "healthy");
+    server.assert_ledger_balances().await;
+}

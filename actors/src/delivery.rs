@@ -205,7 +205,8 @@ impl DeliveryActor {
             // Whatever happens in here, the answer goes out when it is dropped.
             let mut answer = answer;
             let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
-            answer.report = Some(sender.attempt(&target, &Webhook { id, origin, body: event.standard_body() }).await);
+            let webhook = Webhook { id, origin, traceparent: event.traceparent(), body: event.standard_body() };
+            answer.report = Some(sender.attempt(&target, &webhook).await);
         });
     }
 

@@ -17,6 +17,7 @@ pub mod metrics;
 mod resolver;
 mod router;
 mod sender;
+mod set_aside;
 mod settler;
 mod shared;
 mod slot;

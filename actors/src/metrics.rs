@@ -70,6 +70,8 @@ counters! {
     shadow_matches,
     /// Time spent on finding the subscriptions of events, in microseconds.
     matching_us,
+    /// Events that could not be matched.
+    events_set_aside,
     /// Panics of the ingest actor.
     panics_ingest,
     /// Panics of the router actor.
@@ -101,6 +103,11 @@ impl Metrics {
         self.events_routed.fetch_add(events as u64, Relaxed);
         self.deliveries_made.fetch_add(deliveries as u64, Relaxed);
         self.shadow_matches.fetch_add(shadows as u64, Relaxed);
+    }
+
+    /// One more; how many there were before.
+    pub(crate) fn set_aside(&self) -> u64 {
+        self.events_set_aside.fetch_add(1, Relaxed)
     }
 
     pub(crate) fn matching_took(&self, took: Duration) {

@@ -2,22 +2,29 @@
 //!
 //! **Owns** the cursor. Deliveries and cursor are one write, so a crash repeats nothing and skips nothing; only then
 //! are the delivery actors told. A batch is matched with one snapshot of the subscriptions, and which version of each
-//! decided from where on is part of the same write. **Capacity**: one batch of [`BATCH`] events at a time.
+//! decided from where on is part of the same write. An event that makes the matching panic is tried three times and then
+//! set aside with its reason: the log moves on, and nobody else waits. **Capacity**: one batch of [`BATCH`] events at a time.
 //! **Messages**: [`Barrier`].
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::prelude::*;
 use loghorn_domain::{
     EndpointNo, Event, Origin, Seq,
     matcher::{Compiled, Matcher, Matches, Scratch},
 };
-use loghorn_storage::{Deciding, Error as StoreError, Matched};
+use loghorn_storage::{Deciding, Error as StoreError, Matched, Pending, Revision};
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     delivery::{Fresh, Rewound},
+    set_aside,
     shared::Shared,
     supervisor::{Guard, Missing},
 };
@@ -144,6 +151,37 @@ impl Routing {
     }
 }
 
+/// Tries before an event is set aside.
+const TRIES: usize = 3;
+
+/// Who gets `event`; where that cannot be found out, why.
+fn matches(matcher: &Matcher, event: &Event, scratch: &mut Scratch) -> Result<Matches, String> {
+    let mut reason = String::new();
+    for _ in 0..TRIES {
+        let found = panic::catch_unwind(AssertUnwindSafe(|| {
+            fail::fail_point!(&format!("router::poison::{}", event.head.source));
+            matcher.matches(event, scratch)
+        }));
+        match found {
+            Ok(found) => return Ok(found),
+            Err(cause) => {
+                // What it left behind half done is not used again.
+                *scratch = Scratch::default();
+                let text = cause.downcast_ref::<String>().map(String::as_str);
+                reason = text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("unknown").to_owned();
+            }
+        }
+    }
+    Err(reason)
+}
+
+/// Says that an event is set aside, and puts it on record.
+fn keep(shared: &Shared, seq: Seq, reason: &str) -> Option<Pending<Revision>> {
+    tracing::error!(%seq, reason, "an event is set aside: matching it panics");
+    let n = shared.metrics.set_aside();
+    (n < set_aside::KEPT_MAX).then(|| set_aside::keep(&shared.store, seq, reason))
+}
+
 /// Routes one batch; returns how many events it held.
 async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, StoreError> {
     let routing = match routing {
@@ -153,26 +191,37 @@ async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, S
     let events = shared.store.log.read(routing.cursor, BATCH, BATCH_BYTES).await?;
     let Some(last) = events.last().map(|event| event.seq) else { return Ok(0) };
     let matcher = shared.subscriptions.matcher();
-    let mut matches = Vec::new();
+    let (mut routed, mut poison) = (Vec::new(), Vec::new());
     let mut fresh: FxHashMap<EndpointNo, Vec<Arc<Event>>> = FxHashMap::default();
     let began = shared.clock.monotonic();
     for event in &events {
         fail::fail_point!("router::match", |_| Err(StoreError::Stopped));
-        let Matches { endpoints, shadows } = matcher.matches(event, &mut routing.scratch);
+        let Matches { endpoints, shadows } = matches(&matcher, event, &mut routing.scratch).unwrap_or_else(|reason| {
+            poison.push((event.seq, reason));
+            Matches::default()
+        });
         for endpoint in &endpoints {
             fresh.entry(*endpoint).or_default().push(event.clone());
         }
         if !endpoints.is_empty() || !shadows.is_empty() {
             let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
-            matches.push(Matched { seq: event.seq, received_at: event.head.received_at, endpoints, origin, shadows });
+            routed.push(Matched { seq: event.seq, received_at: event.head.received_at, endpoints, origin, shadows });
         }
     }
     shared.metrics.matching_took(shared.clock.monotonic().saturating_sub(began));
-    let deliveries = matches.iter().map(|matched| matched.endpoints.len()).sum();
-    let shadows = matches.iter().map(|matched| matched.shadows.len()).sum();
+    let deliveries = routed.iter().map(|matched| matched.endpoints.len()).sum();
+    let shadows = routed.iter().map(|matched| matched.shadows.len()).sum();
     // Submitted in the same step as the matching: see `Barrier`.
-    let enqueued = shared.store.queue.enqueue(shared.fence, matches, routing.deciding(&matcher), last);
+    let kept: Vec<_> = poison.iter().map(|(seq, reason)| keep(shared, *seq, reason)).collect();
+    let enqueued = shared.store.queue.enqueue(shared.fence, routed, routing.deciding(&matcher), last);
     enqueued.await?;
+    for kept in kept.into_iter().flatten() {
+        match kept.await {
+            // One that is there already was set aside before a crash.
+            Ok(_) | Err(StoreError::Conflict { .. }) => {}
+            Err(error) => tracing::error!(%error, "why an event was set aside could not be kept"),
+        }
+    }
     fail::fail_point!("router::enqueued", |_| Err(StoreError::Stopped));
     routing.cursor = last;
     routing.decided = Decided::By(matcher);

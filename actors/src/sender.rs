@@ -38,6 +38,7 @@ const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 const ORIGIN: HeaderName = HeaderName::from_static(ORIGIN_HEADER);
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
@@ -96,6 +97,8 @@ pub(crate) struct Webhook {
     /// The delivery's id.
     pub(crate) id: String,
     pub(crate) origin: Origin,
+    /// The trace of its event.
+    pub(crate) traceparent: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -240,6 +243,9 @@ impl Sender {
             HeaderValue::from_str(text).map_err(|error| SendRequestError::Custom(error.into(), Box::new("header")))
         };
         headers.insert(WEBHOOK_ID, text(&webhook.id)?);
+        if let Some(traceparent) = &webhook.traceparent {
+            headers.insert(TRACEPARENT, text(traceparent)?);
+        }
         if webhook.origin != Origin::Live {
             headers.insert(ORIGIN, HeaderValue::from_static(webhook.origin.name()));
         }

@@ -26,7 +26,7 @@ use crate::{
     gate::Gate,
     jobs::Jobs,
     router::RouterActor,
-    sender,
+    sender, set_aside,
     shared::Shared,
     slot::Slot,
     supervisor::{Arbiters, DrainAll, End, Requeued, SupervisorActor},
@@ -329,6 +329,11 @@ impl System {
     /// Whether the process is ending: nothing long is to go on.
     pub fn is_draining(&self) -> bool {
         self.is_draining.load(Relaxed)
+    }
+
+    /// Why this event was set aside by the router, if it was.
+    pub async fn set_aside(&self, seq: Seq) -> Result<Option<String>, StoreError> {
+        set_aside::reason(&self.shared.store, seq).await
     }
 
     /// How the system is.

@@ -154,6 +154,14 @@ impl Event {
         self.tail.len() + self.head.source.len() + self.id.as_str().len() + 160
     }
 
+    /// The trace that the event belongs to: `metadata.traceparent`, where that is one (W3C Trace Context, level 1).
+    pub fn traceparent(&self) -> Option<String> {
+        // Nearly no event has one: its JSON need not be read for that.
+        memchr::memmem::find(&self.tail, b"\"traceparent\"")?;
+        let json: Value = serde_json::from_str(&self.json()).ok()?;
+        json["metadata"]["traceparent"].as_str().filter(|text| is_traceparent(text)).map(str::to_owned)
+    }
+
     /// The whole event as JSON text.
     pub fn json(&self) -> String {
         let mut json = String::with_capacity(self.tail.len() + 200);
@@ -204,6 +212,20 @@ impl Event {
                 body.into()
             })
             .clone()
+    }
+}
+
+/// `version-trace_id-parent_id-flags` in lower-case hex, neither id all zeros; version `ff` is none.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_hex =
+        |part: &str, len: usize| part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_id = |part: &str, len: usize| is_hex(part, len) && part.bytes().any(|b| b != b'0');
+    match parts[..] {
+        [version, trace, parent, flags] => {
+            is_hex(version, 2) && version != "ff" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2)
+        }
+        _ => false,
     }
 }
 
@@ -281,6 +303,23 @@ mod tests {
         let body: Value = serde_json::from_slice(&event.standard_body()).unwrap();
         assert_eq!(body["type"], "payment.failed");
         assert_eq!(&body["data"], event.value());
+    }
+
+    #[test]
+    fn only_a_real_traceparent_is_passed_on() {
+        let of = |text: &str| accepted(draft(&format!(r#"{{"traceparent":"{text}"}}"#))).traceparent();
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(of(good).as_deref(), Some(good));
+        for bad in [
+            "",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\\r\\nx: y",
+        ] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+        assert_eq!(accepted(draft("{}")).traceparent(), None);
     }
 
     #[test]

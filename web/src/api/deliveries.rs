@@ -296,11 +296,12 @@ async fn constant_headers(state: &State, record: &DeliveryRecord, id: &str) -> R
     if record.origin != Origin::Live {
         headers.insert(ORIGIN_HEADER.into(), record.origin.name().into());
     }
-    if let Some(name) = &subscription.spec.signature_header
-        && let Some(event) = state.system.store().log.get(record.seq).await?
-    {
-        let signature = Signer::new(&subscription.secret, None).plain(&event.standard_body());
-        headers.insert(name.to_ascii_lowercase(), signature);
+    if let Some(event) = state.system.store().log.get(record.seq).await? {
+        headers.extend(event.traceparent().map(|traceparent| ("traceparent".to_owned(), traceparent)));
+        if let Some(name) = &subscription.spec.signature_header {
+            let signature = Signer::new(&subscription.secret, None).plain(&event.standard_body());
+            headers.insert(name.to_ascii_lowercase(), signature);
+        }
     }
     Ok(headers)
 }

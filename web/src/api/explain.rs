@@ -29,6 +29,9 @@ pub struct Explained {
     pub event_seq: u64,
     /// Whether the router has passed it. Where not, nothing is decided yet.
     pub routed: bool,
+    /// Why nothing came of the event, if matching it failed and the router passed it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<String>,
     /// For each subscription how it was decided, and how it would be now.
     pub subscriptions: Vec<OfSubscription>,
     /// Continue with `?cursor=`; null on the last page.
@@ -102,6 +105,7 @@ pub(crate) async fn get(
     let skip = usize::try_from(skip).unwrap_or(usize::MAX);
     let page = all.get(skip..).unwrap_or_default();
     let is_routed = event.seq <= state.system.routed_seq();
+    let set_aside = state.system.set_aside(event.seq).await?;
     let mut explained = Vec::new();
     for subscription in page.iter().take(limit) {
         let delivery = state.system.store().reads.delivery(subscription.endpoint, event.seq).await?;
@@ -109,7 +113,13 @@ pub(crate) async fn get(
         // A test event goes to its one subscription, whatever the filter says.
         let is_test = event.head.only.is_some();
         if is_routed && !is_test {
-            explained.push(as_routed(&state, subscription, &event, delivery.as_ref()).await?);
+            let mut routed = as_routed(&state, subscription, &event, delivery.as_ref()).await?;
+            if let Some(why) = &set_aside {
+                let words = format!("the event was set aside: matching it failed: {why}");
+                routed.conditions.insert(0, Condition::new("", false, Value::Null, words));
+                routed.matched = Some(false);
+            }
+            explained.push(routed);
         }
         let Explanation { matched, conditions } = match is_test {
             false => Ruling::of(subscription).explain_as_if_new(&event),
@@ -130,6 +140,7 @@ pub(crate) async fn get(
         event_id: event.id.to_string(),
         event_seq: event.seq.0,
         routed: is_routed,
+        set_aside,
         subscriptions: explained,
         next_cursor: next,
     }))

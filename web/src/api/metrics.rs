@@ -74,6 +74,8 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     text.gauge("log_last_seq", "The newest event.", last);
     text.gauge("router_lag_events", "Events that are not matched yet.", last.saturating_sub(routed));
     text.counter("events_routed_total", "Events matched.", metrics.events_routed.load(Relaxed));
+    let set_aside = metrics.events_set_aside.load(Relaxed);
+    text.counter("events_set_aside_total", "Events that could not be matched and were passed over.", set_aside);
     let matching_seconds = metrics.matching_us.load(Relaxed) as f64 / 1e6;
     text.family("matching_seconds_total", "counter", "Time spent on finding the subscriptions of events.");
     text.sample("matching_seconds_total", "", matching_seconds);
