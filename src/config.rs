@@ -149,6 +149,7 @@ const KEYS: &[(&str, Apply)] = &[
     ("delivery.max_age", |c, v| span(&mut c.delivery.retry.age_max, v)),
     ("delivery.backoff_base", |c, v| span(&mut c.delivery.retry.backoff_base, v)),
     ("delivery.backoff_max", |c, v| span(&mut c.delivery.retry.backoff_max, v)),
+    ("delivery.disable_after", |c, v| span(&mut c.delivery.disable_after, v)),
     ("breaker.failures", |c, v| positive(&mut c.delivery.breaker.failures, v)),
     ("breaker.open_for", |c, v| span(&mut c.delivery.breaker.open_for, v)),
     ("breaker.open_for_max", |c, v| span(&mut c.delivery.breaker.open_for_max, v)),

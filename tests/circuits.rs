@@ -91,3 +91,22 @@ async fn in_strict_order_everything_waits_for_the_oldest() {
     let expected: Vec<String> = (0..30).map(|n| format!("test-ERROR-{n}")).collect();
     assert_eq!(order, expected);
 }
+
+#[actix_rt::test]
+async fn nothing_but_failures_for_long_disables_and_what_waits_is_kept() {
+    let receiver = Receiver::start(Mood::Answer(503, ""));
+    let args = ["--set", "delivery.disable_after=2s", "--set", "breaker.open_for=200ms"];
+    let loghorn = Loghorn::start_with(&args, &[]).await;
+    let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
+    loghorn.post("/api/v1/events", &event("ERROR", 1)).await;
+    let path = format!("/api/v1/subscriptions/{id}");
+    until("it is disabled", 20, async || loghorn.get(&path).await["state"] == "disabled").await;
+    let reason = loghorn.get(&path).await["disabled_reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("failing: nothing but failures since 20"), "{reason}");
+    assert_eq!(loghorn.delivery_stats().await["retrying"], 1);
+    receiver.set(Mood::Answer(200, ""));
+    let enabled = json!({"enabled": true}).to_string();
+    assert_eq!(loghorn.call("PATCH", &path, Some(enabled)).await.1["state"], "active");
+    until("what waited is delivered", 20, async || loghorn.delivery_stats().await["delivered"] == 1).await;
+    assert_eq!(loghorn.get(&path).await["state"], "active");
+}

@@ -12,7 +12,7 @@ use loghorn_domain::{
     Class, DeliveryId, EndpointNo, Event, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
     breaker::{self, Circuit},
     delivery::{Attempt, Entry},
-    machine::{Effect, Input, Machine, Settings},
+    machine::{Disabling, Effect, Input, Machine, Settings},
     retry::Dice,
     subscription::{Ordering, State},
 };
@@ -156,7 +156,7 @@ impl DeliveryActor {
                         self.settle(entry, verdict, report);
                     }
                 }
-                Effect::Disable => self.disable(),
+                Effect::Disable(why) => self.disable(why),
                 Effect::Circuit(circuit, until, memory) => {
                     if circuit == Circuit::Open {
                         self.shared.metrics.circuit_opened();
@@ -240,11 +240,19 @@ impl DeliveryActor {
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
 
-    fn disable(&self) {
+    fn disable(&self, why: Disabling) {
         let (shared, endpoint) = (self.shared.clone(), self.endpoint);
+        let reason = match why {
+            Disabling::Gone => GONE.to_owned(),
+            Disabling::Failing(since) => format!(
+                "failing: nothing but failures since {since}; what waits is kept. Mend the receiver, then enable the \
+                 subscription again"
+            ),
+        };
+        tracing::warn!(subscription = %self.subscription.id, reason, "a subscription is disabled");
         actix_rt::spawn(async move {
-            if let Err(error) = shared.subscriptions.disable(endpoint, GONE).await {
-                tracing::error!(%endpoint, %error, "a subscription whose receiver is gone could not be disabled");
+            if let Err(error) = shared.subscriptions.disable(endpoint, reason).await {
+                tracing::error!(%endpoint, %error, "a subscription could not be disabled");
             }
         });
     }
@@ -314,6 +322,7 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
         in_flight_max: delivery.in_flight_max,
         rate: subscription.spec.rate_limit.map(|limit| limit.rate()),
         is_strict: subscription.spec.ordering == Ordering::Strict,
+        disable_after: delivery.disable_after,
         is_paused: subscription.state() != State::Active,
     }
 }

@@ -74,6 +74,8 @@ pub struct DeliveryOptions {
     pub retry: retry::Policy,
     /// When an endpoint is left alone.
     pub breaker: breaker::Settings,
+    /// A subscription is disabled once nothing but failures came for so long.
+    pub disable_after: Duration,
     /// Threads that attempts are spread over.
     pub threads: usize,
 }
@@ -85,6 +87,7 @@ impl Default for DeliveryOptions {
             timeout: Duration::from_secs(10),
             retry: retry::Policy::default(),
             breaker: breaker::Settings::default(),
+            disable_after: Duration::from_secs(5 * 24 * 3600),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }

@@ -201,13 +201,9 @@ impl Subscriptions {
     }
 
     /// Loghorn itself disables it, with this reason.
-    pub(crate) async fn disable(
-        self: &Arc<Self>,
-        endpoint: EndpointNo,
-        reason: &'static str,
-    ) -> Result<(), ChangeError> {
+    pub(crate) async fn disable(self: &Arc<Self>, endpoint: EndpointNo, reason: String) -> Result<(), ChangeError> {
         let id = self.by_endpoint(endpoint).ok_or(ChangeError::NotFound)?.id.clone();
-        self.change(&id, None, |subscription| subscription.disabled_reason = Some(reason.to_owned())).await.map(drop)
+        self.change(&id, None, move |subscription| subscription.disabled_reason = Some(reason)).await.map(drop)
     }
 
     /// Deletes it: nothing is matched or sent from now on, and what waits is cancelled.

@@ -81,6 +81,9 @@ pub struct Memory {
     pub until: Option<Timestamp>,
     /// Trips since it last was closed.
     pub trips_in_row: u16,
+    /// Since when nothing succeeded.
+    #[serde(default)]
+    pub failing_since: Option<Timestamp>,
 }
 
 /// What a person wants of a circuit.
@@ -107,29 +110,49 @@ pub struct Breaker {
     trips_in_row: u16,
     /// Until when it was tripped last.
     tripped_until: Timestamp,
+    /// The first failure since something succeeded.
+    failing_since: Option<Timestamp>,
     recent: Recent,
 }
 
 impl Breaker {
     /// A closed circuit.
     pub fn new(settings: Settings) -> Self {
-        let tripped_until = Timestamp::default();
-        let recent = Recent::default();
-        Self { settings, state: State::Flowing, failures_in_row: 0, trips_in_row: 0, tripped_until, recent }
+        Self {
+            settings,
+            state: State::Flowing,
+            failures_in_row: 0,
+            trips_in_row: 0,
+            tripped_until: Timestamp::default(),
+            failing_since: None,
+            recent: Recent::default(),
+        }
     }
 
     /// A circuit as it was before a restart.
     pub fn recalled(settings: Settings, memory: Memory) -> Self {
         let until = memory.until.unwrap_or(HELD);
+        let Memory { trips_in_row, failing_since, .. } = memory;
         let state = State::Tripped { until };
-        Self { state, trips_in_row: memory.trips_in_row, tripped_until: until, ..Self::new(settings) }
+        Self { state, trips_in_row, failing_since, tripped_until: until, ..Self::new(settings) }
     }
 
     /// What is to be kept; `None` while it is closed.
     pub fn memory(&self) -> Option<Memory> {
         // While it probes nothing new is to be kept: after a restart its time has come, and it probes again.
         let until = (self.tripped_until != HELD).then_some(self.tripped_until);
-        (self.state != State::Flowing).then_some(Memory { until, trips_in_row: self.trips_in_row })
+        let (trips_in_row, failing_since) = (self.trips_in_row, self.failing_since);
+        (self.state != State::Flowing).then_some(Memory { until, trips_in_row, failing_since })
+    }
+
+    /// The first failure since an attempt succeeded; `None` where the last one that says something did.
+    pub fn failing_since(&self) -> Option<Timestamp> {
+        self.failing_since
+    }
+
+    /// Counts from now on since when it has been failing.
+    pub fn forgive(&mut self) {
+        self.failing_since = None;
     }
 
     /// Whether it is open because a person opened it.
@@ -186,6 +209,11 @@ impl Breaker {
     /// Takes note of how an attempt ended. `is_probe`: it began while probing.
     pub fn record(&mut self, class: Class, is_probe: bool, now: Timestamp, dice: &mut dyn Dice) {
         let failed = class.is_endpoint_failure();
+        match class {
+            Class::Ok => self.failing_since = None,
+            _ if failed => self.failing_since = self.failing_since.or(Some(now)),
+            _ => {}
+        }
         match self.state {
             State::Flowing => {
                 self.recent.record(failed, now, self.settings.window);

@@ -112,6 +112,7 @@ impl World {
             in_flight_max: 1 + chance.below(20) as u16,
             rate: if chance.one_in(4) { Rate::per_second(0.5 + chance.below(100) as f64) } else { None },
             is_strict: chance.one_in(4),
+            disable_after: Duration::from_secs(5 * 24 * 3600),
             is_paused: false,
         };
         let mut world = Self {
@@ -310,7 +311,7 @@ impl World {
             }
             Effect::Attempt(entry) => self.attempt(entry, before),
             Effect::Settle(entry, verdict) => self.settle(entry, verdict),
-            Effect::Disable => panic!("no receiver here says 410"),
+            Effect::Disable(_) => panic!("no receiver here says 410, or fails for so long"),
             Effect::Circuit(_, _, memory) => self.memory = memory,
         }
     }

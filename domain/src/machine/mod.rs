@@ -71,6 +71,8 @@ pub struct Settings {
     pub rate: Option<Rate>,
     /// One at a time, in the order of the log.
     pub is_strict: bool,
+    /// The subscription is disabled once nothing but failures came for so long.
+    pub disable_after: Duration,
     /// Nothing is attempted while this is set.
     pub is_paused: bool,
 }
@@ -136,10 +138,19 @@ pub enum Effect {
     Attempt(Entry),
     /// Record what an attempt came to. The entry is as it was when the attempt began.
     Settle(Entry, Verdict),
-    /// Disable the subscription: the receiver said 410.
-    Disable,
+    /// Disable the subscription, and why.
+    Disable(Disabling),
     /// The circuit is now this, and open until then (`None`: until a person acts); what is to be kept of it.
     Circuit(Circuit, Option<Timestamp>, Option<breaker::Memory>),
+}
+
+/// Why a subscription is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disabling {
+    /// The receiver said 410.
+    Gone,
+    /// Nothing but failures since then.
+    Failing(Timestamp),
 }
 
 struct InFlight {
@@ -356,10 +367,14 @@ impl Machine {
                 }
             }
         }
-        if verdict == Verdict::Dead(Reason::Gone) {
-            self.is_gone = true;
-            effects.push(Effect::Disable);
-        }
+        let is_failing = |since: &Timestamp| now.since(*since) >= self.settings.disable_after;
+        let why = match (verdict, self.breaker.failing_since().filter(is_failing)) {
+            (Verdict::Dead(Reason::Gone), _) => Disabling::Gone,
+            (_, Some(since)) => Disabling::Failing(since),
+            (_, None) => return,
+        };
+        self.is_gone = true;
+        effects.push(Effect::Disable(why));
     }
 
     fn returned(&mut self, seq: Seq, now: Timestamp) {
@@ -379,6 +394,10 @@ impl Machine {
         }
         if settings.rate != self.settings.rate {
             self.bucket = None;
+        }
+        if self.is_stopped() && !settings.is_paused {
+            // Whoever lets it go on gives the receiver another chance.
+            self.breaker.forgive();
         }
         self.settings = settings;
         self.is_gone = false;

@@ -12,6 +12,7 @@ fn settings() -> Settings {
         in_flight_max: 4,
         rate: None,
         is_strict: false,
+        disable_after: Duration::from_secs(5 * 24 * 3600),
         is_paused: false,
     }
 }
@@ -58,7 +59,7 @@ fn gone_stops_everything_until_it_is_configured_anew() {
     drive(&mut machine, Input::Fresh(vec![entry(1)]), 1);
     let outcome = Outcome::answered(410, None);
     let effects = drive(&mut machine, Input::Finished { seq: Seq(1), outcome, took: TOOK }, 2);
-    assert!(effects.contains(&Effect::Disable));
+    assert!(effects.contains(&Effect::Disable(Disabling::Gone)));
     assert_eq!(drive(&mut machine, Input::Fresh(vec![entry(2)]), 3), []);
     let effects = drive(&mut machine, Input::Configured { settings: settings(), is_new_target: false }, 4);
     assert!(matches!(effects[..], [Effect::Fetch { .. }]));
@@ -202,4 +203,49 @@ fn a_circuit_that_a_person_opened_stays_open_over_a_restart() {
     assert!(matches!(effects[..], [Effect::Circuit(Circuit::Open, None, Some(_))]), "{effects:?}");
     let effects = drive(&mut machine, Input::Act(breaker::Action::Close), 1_000_000_001);
     assert!(matches!(effects[..], [Effect::Fetch { .. }, Effect::Circuit(Circuit::Closed, None, None)]), "{effects:?}");
+}
+
+#[test]
+fn nothing_but_failures_for_long_disables_and_a_restart_does_not_forget_since_when() {
+    let hour = 3_600_000;
+    let settings = Settings { disable_after: Duration::from_secs(24 * 3600), ..settings() };
+    let mut machine = Machine::new(settings);
+    drive(&mut machine, Input::Tick, 0);
+    let all = (1..=9).map(entry).collect();
+    let mut effects = drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, hour);
+    let (mut memory, mut now) = (None, hour);
+    let mut disabled = None;
+    for round in 0..2000 {
+        for effect in std::mem::take(&mut effects) {
+            match effect {
+                Effect::Attempt(entry) => {
+                    let failed = Input::Finished { seq: entry.seq, outcome: Outcome::answered(503, None), took: TOOK };
+                    effects.extend(drive(&mut machine, failed, now));
+                }
+                Effect::Circuit(_, _, kept) => memory = kept,
+                Effect::Disable(why) => disabled = Some((why, now)),
+                Effect::Fetch { lease, .. } => {
+                    let all = (1..=9).map(entry).collect();
+                    effects.extend(drive(&mut machine, Input::Fetched { lease, entries: all, is_end: true }, now));
+                }
+                Effect::Settle(..) => {}
+            }
+        }
+        if disabled.is_some() {
+            break;
+        }
+        if effects.is_empty() {
+            if round % 50 == 49 {
+                machine = Machine::recalled(settings, memory);
+                effects = drive(&mut machine, Input::Tick, now);
+            } else {
+                now = machine.wake_at().unwrap().millis().max(now + 1);
+                effects = drive(&mut machine, Input::Tick, now);
+            }
+        }
+    }
+    let (why, at) = disabled.unwrap();
+    assert_eq!(why, Disabling::Failing(Timestamp::from_millis(hour)));
+    assert!((25 * hour..27 * hour).contains(&at), "after {} h", at / hour);
+    assert_eq!(machine.wake_at(), None);
 }
