@@ -245,6 +245,14 @@ pub trait DeliveryQueue: Send + Sync {
         now: Timestamp,
     ) -> Pending<Vec<(EndpointNo, Seq)>>;
 
+    /// Gives dead letters up for good: they become cancelled. Returns those that were dead letters and are none now.
+    fn discard(
+        &self,
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Pending<Vec<(EndpointNo, Seq)>>;
+
     /// Cancels everything that waits or is dead for `endpoint`; returns how many. In bounded steps.
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64>;
 

@@ -147,6 +147,20 @@ impl DeliveryQueue for Memory {
         ready(Ok(deliveries))
     }
 
+    fn discard(
+        &self,
+        fence: Fence,
+        mut deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Pending<Vec<(EndpointNo, Seq)>> {
+        let mut state = self.state.lock();
+        if let Err(error) = state.check(fence) {
+            return ready(Err(error));
+        }
+        deliveries.retain(|(endpoint, seq)| state.discard(*endpoint, *seq, now));
+        ready(Ok(deliveries))
+    }
+
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64> {
         let mut state = self.state.lock();
         ready(state.check(fence).map(|()| state.purge(endpoint, now)))

@@ -25,6 +25,8 @@ enum Step {
     SettleAgain,
     /// Endpoint and seq.
     Replay(Vec<(usize, u64)>),
+    /// The same.
+    Discard(Vec<(usize, u64)>),
     /// Endpoint and seqs.
     Backfill(usize, Vec<u64>),
     Purge(usize),
@@ -49,6 +51,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => prop::collection::vec((0..3usize, 0..3usize, 0u8..3), 1..6).prop_map(Step::Settle),
         2 => Just(Step::SettleAgain),
         3 => prop::collection::vec((0..3usize, 0u64..30), 1..9).prop_map(Step::Replay),
+        2 => prop::collection::vec((0..3usize, 0u64..30), 1..9).prop_map(Step::Discard),
         3 => (0..3usize, prop::collection::vec(0u64..30, 1..9)).prop_map(|(to, seqs)| Step::Backfill(to, seqs)),
         1 => (0..3usize).prop_map(Step::Purge),
         3 => (0i64..40, 0i64..150).prop_map(|(events, deliveries)| Step::Trim(events, deliveries)),
@@ -124,6 +127,10 @@ async fn act(store: &Store, life: &mut Life, step: &Step) -> String {
         Step::Replay(deliveries) => {
             let deliveries = deliveries.iter().map(|(endpoint, seq)| (ENDPOINTS[*endpoint], Seq(*seq))).collect();
             text(store.queue.replay(fence, deliveries, now).await)
+        }
+        Step::Discard(deliveries) => {
+            let deliveries = deliveries.iter().map(|(endpoint, seq)| (ENDPOINTS[*endpoint], Seq(*seq))).collect();
+            text(store.queue.discard(fence, deliveries, now).await)
         }
         Step::Backfill(endpoint, seqs) => {
             let mut events = Vec::new();

@@ -1,4 +1,4 @@
-//! The queues: enqueue, head, settle, replay, purge, and the ledger after every step.
+//! The queues: enqueue, head, settle, replay, discard, purge, and the ledger after every step.
 
 use super::*;
 
@@ -13,6 +13,7 @@ conformance! {
     dead_letters_are_replayed_once
     a_replayed_entry_is_seen_from_the_start
     a_settle_from_before_the_replay_changes_nothing
+    discarded_letters_are_cancelled_once
     a_purge_cancels_what_waits_and_what_is_dead
     test_deliveries_keep_their_origin
 }
@@ -32,6 +33,7 @@ async fn an_old_fence_changes_nothing(bench: Bench) {
     let settled = queue.settle(old, vec![settlement(A, entry, Verdict::Delivered)]).await;
     assert!(matches!(settled, Err(Error::Fenced)));
     assert!(matches!(queue.replay(old, vec![(A, Seq(1))], at(9)).await, Err(Error::Fenced)));
+    assert!(matches!(queue.discard(old, vec![(A, Seq(1))], at(9)).await, Err(Error::Fenced)));
     assert!(matches!(queue.purge(old, A, at(9)).await, Err(Error::Fenced)));
     assert_eq!(queue.cursor().await.unwrap(), Seq(2));
     assert_eq!(bench.head(A).await, [entry]);
@@ -200,6 +202,37 @@ async fn a_settle_from_before_the_replay_changes_nothing(bench: Bench) {
     bench.store.queue.replay(bench.fence, vec![(A, Seq(1))], at(9)).await.unwrap();
     bench.store.queue.settle(bench.fence, vec![old]).await.unwrap();
     assert_eq!(bench.counters(A).await, Counters { matched: 1, waiting: 1, ..Counters::default() });
+}
+
+async fn discarded_letters_are_cancelled_once(bench: Bench) {
+    bench.append(1, 3).await;
+    bench.enqueue(1, &[A, B]).await;
+    bench.enqueue(2, &[A]).await;
+    bench.enqueue(3, &[A]).await;
+    bench.settle_first(A, dead()).await;
+    bench.settle_first(A, dead()).await;
+    bench.settle_first(B, dead()).await;
+    let queue = &bench.store.queue;
+    // Twice the same, one that waits, and one that there never was.
+    let wanted = vec![(A, Seq(2)), (A, Seq(2)), (A, Seq(3)), (B, Seq(1)), (A, Seq(99))];
+    assert_eq!(queue.discard(bench.fence, wanted.clone(), at(7)).await.unwrap(), [(A, Seq(2)), (B, Seq(1))]);
+    assert!(queue.discard(bench.fence, wanted.clone(), at(8)).await.unwrap().is_empty());
+    let of_a = Counters { matched: 3, waiting: 1, dead: 1, cancelled: 1, ..Counters::default() };
+    assert_eq!(bench.counters(A).await, of_a);
+    assert_eq!(bench.counters(B).await, Counters { matched: 1, cancelled: 1, ..Counters::default() });
+    let (record, attempts) = bench.store.reads.delivery(A, Seq(2)).await.unwrap().unwrap();
+    assert_eq!((record.status, record.ended_at, record.attempts), (Status::Cancelled, Some(at(7)), 1));
+    assert_eq!((record.reason, record.origin, attempts.len()), (None, Origin::Live, 1));
+    // What was given up stays so.
+    assert_eq!(queue.replay(bench.fence, vec![(A, Seq(1)), (A, Seq(2))], at(9)).await.unwrap(), [(A, Seq(1))]);
+    assert_eq!(queue.purge(bench.fence, B, at(9)).await.unwrap(), 0);
+    // A replayed one that died again keeps its origin and its counts.
+    bench.settle_first(A, dead()).await;
+    assert_eq!(queue.discard(bench.fence, vec![(A, Seq(1))], at(10)).await.unwrap(), [(A, Seq(1))]);
+    let (record, attempts) = bench.store.reads.delivery(A, Seq(1)).await.unwrap().unwrap();
+    assert_eq!((record.status, record.origin, record.attempts), (Status::Cancelled, Origin::Replay, 2));
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(bench.counters(A).await, Counters { matched: 3, waiting: 1, cancelled: 2, ..Counters::default() });
 }
 
 async fn a_purge_cancels_what_waits_and_what_is_dead(bench: Bench) {

@@ -199,6 +199,15 @@ impl State {
         true
     }
 
+    pub(super) fn discard(&mut self, endpoint: EndpointNo, seq: Seq, now: Timestamp) -> bool {
+        let Some(delivery) = self.deliveries.get_mut(&(seq, endpoint)).filter(|delivery| delivery.is_dead()) else {
+            return false;
+        };
+        delivery.state = DeliveryState::Cancelled(now);
+        self.totals.entry(endpoint).or_default().cancelled += 1;
+        true
+    }
+
     pub(super) fn purge(&mut self, endpoint: EndpointNo, now: Timestamp) -> u64 {
         let of_endpoint = self.deliveries.iter_mut().filter(|((_, to), _)| *to == endpoint);
         let mut n = 0;

@@ -142,6 +142,15 @@ impl DeliveryQueue for Engine {
         self.submit(&self.queue, |reply| queue::Job::Replay { fence, deliveries, now, reply })
     }
 
+    fn discard(
+        &self,
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Pending<Vec<(EndpointNo, Seq)>> {
+        self.submit(&self.queue, |reply| queue::Job::Discard { fence, deliveries, now, reply })
+    }
+
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64> {
         self.submit(&self.queue, |reply| queue::Job::Purge { fence, endpoint, now, reply })
     }

@@ -13,6 +13,17 @@ use crate::{Error, Fence};
 
 const STEP: usize = 1000;
 
+/// Records that a delivery was cancelled, behind its attempts.
+pub(super) fn put_marker(
+    change: &mut Change<'_>,
+    (endpoint, seq): (EndpointNo, Seq),
+    marker: &Cancelled,
+) -> Result<(), Error> {
+    let key = keys::attempt(endpoint, seq, keys::CANCELLED);
+    change.batch.put(Cf::Attempts, key, record::encode(marker)?);
+    Ok(())
+}
+
 pub(super) struct Purge {
     fence: Fence,
     endpoint: EndpointNo,
@@ -114,10 +125,7 @@ impl Purge {
     }
 
     fn put_marker(&self, change: &mut Change<'_>, seq: Seq, origin: Origin, attempts_total: u16) -> Result<(), Error> {
-        let marker = Cancelled { at_ms: self.now.millis(), origin, attempts_total };
-        let key = keys::attempt(self.endpoint, seq, keys::CANCELLED);
-        change.batch.put(Cf::Attempts, key, record::encode(&marker)?);
-        Ok(())
+        put_marker(change, (self.endpoint, seq), &Cancelled { at_ms: self.now.millis(), origin, attempts_total })
     }
 
     fn commit<'a>(&mut self, keeper: &mut Keeper<'a>, mut change: Change<'a>, n: u64) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! The queue keeper: one thread that settles, reads queue heads, replays, backfills, purges and trims, in order of
+//! The queue keeper: one thread that settles, reads queue heads, replays, discards, backfills, purges and trims, in order of
 //! submission.
 //!
 //! Consecutive settles become one write, not synced: a settle lost in a power cut means a delivery sent again with the
@@ -20,8 +20,8 @@ use super::{
     core::{Core, Reply, unreadable},
     db::{Batch, Durable, read_error},
     keys::{self, Cf},
-    purge::Purge,
-    record::{self, Attempted, Dead, Ended, Match, Waiting},
+    purge::{Purge, put_marker},
+    record::{self, Attempted, Cancelled, Dead, Ended, Match, Waiting},
     retention::Trim,
 };
 use crate::{Bounds, Error, Fence, Queued, Settlement, Stretch, ended_at};
@@ -37,6 +37,7 @@ pub(super) enum Job {
     Head { endpoint: EndpointNo, after: Seq, n: usize, reply: Reply<Stretch> },
     Settle { fence: Fence, settlements: Vec<Settlement>, reply: Reply<()> },
     Replay { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
+    Discard { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
     Backfill { fence: Fence, endpoint: EndpointNo, events: Vec<(Seq, Timestamp)>, now: Timestamp, reply: Reply<u64> },
     Purge { fence: Fence, endpoint: EndpointNo, now: Timestamp, reply: Reply<u64> },
     Trim { events: Timestamp, deliveries: Timestamp, reply: Reply<Bounds> },
@@ -117,6 +118,7 @@ impl<'a> Keeper<'a> {
             Job::Fence { reply } => reply.send(self.fence()),
             Job::Head { endpoint, after, n, reply } => reply.send(self.head(endpoint, after, n)),
             Job::Replay { fence, deliveries, now, reply } => reply.send(self.replay(fence, deliveries, now)),
+            Job::Discard { fence, deliveries, now, reply } => reply.send(self.discard(fence, deliveries, now)),
             Job::Backfill { fence, endpoint, events, now, reply } => {
                 reply.send(self.backfill(fence, endpoint, events, now));
             }
@@ -333,17 +335,9 @@ impl<'a> Keeper<'a> {
         self.core.db.check_writable()?;
         let mut change = Change::new(self.core);
         let mut replayed = Vec::new();
-        let wanted: BTreeSet<_> = deliveries.iter().copied().collect();
-        // What is to be replayed is read in full before any count changes.
-        let mut dead = FxHashMap::default();
-        for (endpoint, seq) in wanted {
-            if let Some(value) = self.core.db.get(Cf::Dead, keys::dead(seq, endpoint))? {
-                let letter: Dead = record::decode(&value).ok_or_else(|| unreadable("dead letter", seq))?;
-                dead.insert((endpoint, seq), letter.attempts_total);
-            }
-        }
+        let mut dead = self.dead(&deliveries)?;
         for (endpoint, seq) in deliveries {
-            let Some(attempts_total) = dead.remove(&(endpoint, seq)) else { continue };
+            let Some(Dead { attempts_total, .. }) = dead.remove(&(endpoint, seq)) else { continue };
             let entry = Entry { attempts_total, ..Entry::fresh(seq, now, Origin::Replay) };
             change.batch.delete(Cf::Dead, keys::dead(seq, endpoint));
             change.batch.put(Cf::Queue, keys::queue(endpoint, seq), record::encode(&Waiting::from(entry))?);
@@ -355,6 +349,43 @@ impl<'a> Keeper<'a> {
         }
         self.commit(change, Durable::Soon)?;
         Ok(replayed)
+    }
+
+    fn discard(
+        &mut self,
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+    ) -> Result<Vec<(EndpointNo, Seq)>, Error> {
+        self.core.check(fence)?;
+        self.core.db.check_writable()?;
+        let mut change = Change::new(self.core);
+        let mut discarded = Vec::new();
+        let mut dead = self.dead(&deliveries)?;
+        for (endpoint, seq) in deliveries {
+            let Some(Dead { origin, attempts_total, .. }) = dead.remove(&(endpoint, seq)) else { continue };
+            change.batch.delete(Cf::Dead, keys::dead(seq, endpoint));
+            put_marker(&mut change, (endpoint, seq), &Cancelled { at_ms: now.millis(), origin, attempts_total })?;
+            change.endpoints.insert(endpoint);
+            let ended = self.ended(endpoint);
+            ended.dead = ended.dead.saturating_sub(1);
+            ended.cancelled += 1;
+            discarded.push((endpoint, seq));
+        }
+        self.commit(change, Durable::Soon)?;
+        Ok(discarded)
+    }
+
+    /// Those that are dead letters. What is to be changed is read in full before any count changes.
+    fn dead(&self, deliveries: &[(EndpointNo, Seq)]) -> Result<FxHashMap<(EndpointNo, Seq), Dead>, Error> {
+        let wanted: BTreeSet<_> = deliveries.iter().copied().collect();
+        let mut dead = FxHashMap::default();
+        for (endpoint, seq) in wanted {
+            if let Some(value) = self.core.db.get(Cf::Dead, keys::dead(seq, endpoint))? {
+                dead.insert((endpoint, seq), record::decode(&value).ok_or_else(|| unreadable("dead letter", seq))?);
+            }
+        }
+        Ok(dead)
     }
 }
 
