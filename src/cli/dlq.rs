@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use loghorn_web::api::{
+    dead_letter_groups::{Group, Groups},
     dead_letters::{Count, Filter, Replay, Replayed},
     deliveries::Delivery,
 };
@@ -11,12 +12,15 @@ use super::{
     client::{Client, Query, ambiguous, begins},
     delivery::{KIND, Narrow, Narrowed, subscription_id},
     fail::{Exit, Fail},
-    output::{BAD, Column, GOOD, UNSURE, confirm, plain, shortened, thousands},
+    output::{BAD, Column, GOOD, List, UNSURE, confirm, plain, shortened, thousands},
     sub,
 };
 
 /// How many of the newest dead letters are searched for an id's beginning.
 const SEARCHED_MAX: usize = 5000;
+
+/// Most groups that the server shows.
+const GROUPS_MAX: u32 = 500;
 
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
@@ -24,6 +28,8 @@ pub(crate) enum DlqCommand {
     /// List dead letters, newest event first
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Count dead letters by subscription and cause, the most frequent first
+    Groups(GroupsArgs),
     /// Send dead letters again, each with the webhook-id that it had
     Replay(ReplayArgs),
 }
@@ -35,6 +41,17 @@ Examples:
   loghorn dlq list
   loghorn dlq list --sub gw --class http_5xx --since 24h")]
 pub(crate) struct ListArgs {
+    #[command(flatten)]
+    narrowed: Narrowed,
+}
+
+/// What `dlq groups` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  loghorn dlq groups
+  loghorn dlq groups --sub gw --since 24h")]
+pub(crate) struct GroupsArgs {
     #[command(flatten)]
     narrowed: Narrowed,
 }
@@ -88,6 +105,58 @@ const COLUMNS: &[Column<Delivery>] = &[
     Column { head: "ID", cell: |letter, _| letter.id.clone() },
 ];
 
+const GROUP_COLUMNS: &[Column<Group>] = &[
+    Column {
+        head: "COUNT",
+        cell: |group, out| if out.is_table() { thousands(group.count) } else { group.count.to_string() },
+    },
+    Column {
+        head: "SUBSCRIPTION",
+        cell: |group, _| group.subscription_name.clone().unwrap_or_else(|| "(deleted)".into()),
+    },
+    Column { head: "REASON", cell: |group, _| group.reason.clone().unwrap_or_default() },
+    Column { head: "CLASS", cell: |group, _| group.last_class.clone().unwrap_or_default() },
+    Column { head: "CODE", cell: |group, _| group.last_status_code.map(|code| code.to_string()).unwrap_or_default() },
+    Column { head: "OLDEST", cell: |group, out| out.moment(&group.oldest) },
+    Column { head: "NEWEST", cell: |group, out| out.moment(&group.newest) },
+    Column {
+        head: "LAST ERROR",
+        cell: |group, out| {
+            let error = group.last_error.clone().unwrap_or_default();
+            if out.is_table() { shortened(&error, 40) } else { error }
+        },
+    },
+    Column { head: "SAMPLE", cell: |group, _| sample(group).to_owned() },
+];
+
+fn sample(group: &Group) -> &str {
+    group.samples.first().map(String::as_str).unwrap_or_default()
+}
+
+impl GroupsArgs {
+    async fn run(self, context: &Context) -> Result<Exit, Fail> {
+        let client = context.client()?;
+        let mut query = self.narrowed.query(&client).await?;
+        query.push(("limit", self.narrowed.limit.min(GROUPS_MAX).to_string().into()));
+        let answer = client.query(&["dead-letters", "groups"], &query).await?;
+        let Groups { items, counted, complete } = answer.read()?;
+        let Raw { items: raw } = answer.read()?;
+        context.out.list(&List { items, raw, next_cursor: None }, GROUP_COLUMNS, sample)?;
+        if !complete {
+            context
+                .out
+                .say(&format!("Not all: the newest {} were counted, and --limit groups shown.", thousands(counted)));
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+/// The groups as they came.
+#[derive(serde::Deserialize)]
+struct Raw {
+    items: Vec<Box<serde_json::value::RawValue>>,
+}
+
 impl DlqCommand {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
@@ -103,6 +172,7 @@ impl DlqCommand {
                 }
                 Ok(Exit::Ok)
             }
+            Self::Groups(args) => args.run(context).await,
             Self::Replay(args) => args.run(context).await,
         }
     }

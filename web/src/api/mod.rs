@@ -2,6 +2,7 @@
 
 pub mod circuit;
 pub(crate) mod creations;
+pub mod dead_letter_groups;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
@@ -65,6 +66,7 @@ pub struct Page<T> {
         deliveries::get,
         deliveries::resend,
         dead_letters::list,
+        dead_letter_groups::groups,
         dead_letters::replay,
         dead_letters::replay_one,
         stats::get,
@@ -122,6 +124,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/deliveries/{id}", "GET, HEAD").route(get().to(deliveries::get)))
         .service(resource("/deliveries/{id}/resend", "POST").route(web::post().to(deliveries::resend)))
         .service(resource("/dead-letters", "GET, HEAD").route(get().to(dead_letters::list)))
+        .service(resource("/dead-letters/groups", "GET, HEAD").route(get().to(dead_letter_groups::groups)))
         .service(resource("/dead-letters/replay", "POST").route(web::post().to(dead_letters::replay)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
         .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
