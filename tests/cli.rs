@@ -90,6 +90,31 @@ async fn dead_letters_are_listed_and_replayed() {
 }
 
 #[actix_rt::test]
+async fn dead_letters_are_counted_in_groups_and_discarded() {
+    let server = Loghorn::start().await;
+    let receiver = Receiver::start(Mood::Answer(404, ""));
+    server.subscribe(&receiver.url(), json!({"name": "gw"})).await;
+    for n in 0..3 {
+        server.post("/api/v1/events", &support::event("ERROR", n)).await;
+    }
+    until("all are dead", 10, || async { server.delivery_stats().await["failed"] == 3 }).await;
+    let group = cells(&server, &["dlq", "groups"]);
+    assert_eq!(group[..5], ["3", "gw", "http_4xx", "http_4xx", "404"], "{group:?}");
+    let one = group.last().unwrap().as_str();
+    assert_eq!(run(&server, &["dlq", "discard", one]).1, 2, "even one must be confirmed");
+    assert_eq!(cells(&server, &["dlq", "discard", "--all", "--dry-run"]), ["3"]);
+    assert_eq!(server.delivery_stats().await["failed"], 3, "a dry run changes nothing");
+    assert_eq!(cells(&server, &["dlq", "discard", one, "--yes"]), ["1", "1", "0"]);
+    assert_eq!(run(&server, &["dlq", "replay", one]), ("0\t0\t1".into(), 7));
+    assert_eq!(cells(&server, &["dlq", "discard", "--sub", "gw", "--rate", "50/s", "--yes"]), ["2", "2", "0"]);
+    assert_eq!(run(&server, &["dlq", "groups"]), (String::new(), 0));
+    assert_eq!(server.delivery_stats().await["cancelled"], 3);
+    server.assert_ledger_balances().await;
+    let (jobs, _) = run(&server, &["job", "list"]);
+    assert!(jobs.lines().next().unwrap().contains("discard\tdone\t2\t2"), "{jobs}");
+}
+
+#[actix_rt::test]
 async fn many_events_are_sent_from_a_file() {
     let server = Loghorn::start().await;
     let folder = tempfile::tempdir().unwrap();

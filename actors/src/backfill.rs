@@ -15,7 +15,11 @@ use loghorn_domain::{
 };
 use loghorn_storage::Error as StoreError;
 
-use crate::{jobs::Jobs, shared::Shared, supervisor::Requeued};
+use crate::{
+    jobs::{End, Jobs},
+    shared::Shared,
+    supervisor::Requeued,
+};
 
 /// Events and bytes that are read at a time.
 const READ: usize = 2000;
@@ -31,16 +35,6 @@ const LOOK_MAX: Duration = Duration::from_millis(250);
 const PACE: Duration = Duration::from_millis(100);
 /// How often progress is kept.
 const SAVE_EVERY: Duration = Duration::from_millis(500);
-
-/// How it ended.
-pub(crate) enum End {
-    Done,
-    Cancelled,
-    /// It cannot go on.
-    Failed(&'static str),
-    /// The process ends; the job goes on at the next start.
-    Interrupted,
-}
 
 /// Works until the end of its range. `is_resumed`: an earlier process may have queued what its progress does not show.
 pub(crate) async fn run(shared: &Shared, jobs: &Jobs, job: Backfill, is_resumed: bool) -> Result<End, StoreError> {
@@ -259,11 +253,11 @@ impl Work<'_> {
     }
 
     fn show(&self, waiting: Option<String>) {
-        self.jobs.show(&self.job, waiting);
+        self.jobs.show(self.job.clone().into(), waiting);
     }
 
     async fn save(&mut self) -> Result<(), StoreError> {
         self.saved_at = self.shared.clock.monotonic();
-        self.jobs.save(&self.job).await
+        self.jobs.save(&self.job.clone().into()).await
     }
 }

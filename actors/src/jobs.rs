@@ -1,6 +1,6 @@
 //! Jobs: begun by a person, kept in the catalogue with their progress, ended by themselves or by a person.
 //!
-//! Each runs as a task of the jobs' own thread ([`crate::backfill`]). What is kept is enough to go on: a job that was
+//! Each runs as a task of the jobs' own thread ([`crate::backfill`], [`crate::letters`]). What is kept is enough to go on: a job that was
 //! running when the process ended goes on at the next start.
 
 use std::{
@@ -17,7 +17,7 @@ use actix::ArbiterHandle;
 use futures_util::FutureExt;
 use loghorn_domain::{
     JobId, Seq, Subscription, Timestamp,
-    job::{Backfill, Rate, State},
+    job::{self, Act, Backfill, LetterFilter, Letters, Rate, State},
     ruling::Ruling,
     subscription::{self, Mode},
 };
@@ -25,10 +25,7 @@ use loghorn_storage::{Error as StoreError, Record, Revision};
 use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::{
-    backfill::{self, End},
-    shared::Shared,
-};
+use crate::{backfill, letters, shared::Shared};
 
 const PREFIX: &str = "job/";
 /// Most jobs at work at once.
@@ -39,7 +36,8 @@ const ENDED_MAX: usize = 200;
 const CLOCK_SLACK: Duration = Duration::from_secs(3600);
 /// How long a request to end a job waits until it has.
 const CANCEL_WAIT: Duration = Duration::from_secs(2);
-const CANCEL_STEP: Duration = Duration::from_millis(10);
+/// How often it is looked whether a job has ended.
+const WAIT_STEP: Duration = Duration::from_millis(10);
 
 /// Why a job was not begun or ended.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -64,11 +62,21 @@ fn conflict(detail: impl Into<String>, remedy: &'static str) -> JobError {
     JobError::Conflict { detail: detail.into(), remedy }
 }
 
+/// How a job's work ended.
+pub(crate) enum End {
+    Done,
+    Cancelled,
+    /// It cannot go on.
+    Failed(&'static str),
+    /// The process ends; the job goes on at the next start.
+    Interrupted,
+}
+
 /// A job as it is now.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// What is kept of it.
-    pub backfill: Backfill,
+    pub record: job::Job,
     /// What it waits for, if it does.
     pub waiting: Option<String>,
 }
@@ -111,12 +119,11 @@ impl Jobs {
         let mut known = BTreeMap::new();
         for Record { key, revision, value } in shared.store.catalog.list(PREFIX.into()).await? {
             let damaged = |error: serde_json::Error| StoreError::Damaged(format!("{key}: {error}").into());
-            let backfill: Backfill = serde_json::from_slice(&value).map_err(damaged)?;
-            let job = Job { backfill, waiting: None };
-            known.insert(job.backfill.id.clone(), Known { job, revision, is_cancelled: false });
+            let job = Job { record: job::Job::from_json(&value).map_err(damaged)?, waiting: None };
+            known.insert(job.record.id().clone(), Known { job, revision, is_cancelled: false });
         }
-        let running = known.values().map(|known| &known.job.backfill).filter(|job| job.state == State::Running);
-        let running: Vec<JobId> = running.map(|job| job.id.clone()).collect();
+        let running = known.values().map(|known| &known.job.record).filter(|job| job.is_running());
+        let running: Vec<JobId> = running.map(|job| job.id().clone()).collect();
         let jobs = Arc::new(Self {
             shared,
             arbiter,
@@ -135,7 +142,7 @@ impl Jobs {
 
     /// How many are at work.
     pub fn running(&self) -> usize {
-        self.known.lock().values().filter(|known| known.job.backfill.state == State::Running).count()
+        self.known.lock().values().filter(|known| known.job.record.is_running()).count()
     }
 
     /// The job with this id.
@@ -164,11 +171,9 @@ impl Jobs {
         let _beginning = self.one_at_a_time.lock().await;
         self.check(subscription, request.dry_run)?;
         let (from, to) = self.range(request.since, request.until).await?;
-        let now = self.shared.clock.now();
-        let mut number = [0; 4];
-        self.shared.random.fill(&mut number);
+        let (id, now) = self.new_id();
         let backfill = Backfill {
-            id: JobId::new(now, u32::from_be_bytes(number)),
+            id,
             subscription: subscription.id.clone(),
             endpoint: subscription.endpoint,
             ruling: Ruling::of(subscription),
@@ -187,13 +192,89 @@ impl Jobs {
             ended_at: None,
             error: None,
         };
-        let id = backfill.id.clone();
-        let revision = self.shared.store.catalog.put_if(key(&id), None, encoded(&backfill)?).await?;
-        let job = Job { backfill, waiting: None };
+        self.begin(backfill.into()).await
+    }
+
+    fn new_id(&self) -> (JobId, Timestamp) {
+        let now = self.shared.clock.now();
+        let mut number = [0; 4];
+        self.shared.random.fill(&mut number);
+        (JobId::new(now, u32::from_be_bytes(number)), now)
+    }
+
+    async fn begin(self: &Arc<Self>, record: job::Job) -> Result<Job, JobError> {
+        let id = record.id().clone();
+        let revision = self.shared.store.catalog.put_if(key(&id), None, encoded(&record)?).await?;
+        let job = Job { record, waiting: None };
         self.known.lock().insert(id.clone(), Known { job: job.clone(), revision, is_cancelled: false });
         self.spawn(id, false);
         self.forget_old().await;
         Ok(job)
+    }
+
+    /// Begins to send again, or to give up, the dead letters that `filter` means. Goes on to its end also where whoever
+    /// asked goes away meanwhile.
+    pub async fn begin_letters(
+        self: &Arc<Self>,
+        act: Act,
+        filter: LetterFilter,
+        rate: Option<Rate>,
+    ) -> Result<Job, JobError> {
+        let this = self.clone();
+        let begun = actix_rt::spawn(async move { this.begin_letters_now(act, filter, rate).await });
+        begun.await.unwrap_or(Err(JobError::Store(StoreError::Stopped)))
+    }
+
+    async fn begin_letters_now(
+        self: &Arc<Self>,
+        act: Act,
+        mut filter: LetterFilter,
+        rate: Option<Rate>,
+    ) -> Result<Job, JobError> {
+        let _beginning = self.one_at_a_time.lock().await;
+        self.check_room()?;
+        if let Some(ids) = &mut filter.ids {
+            ids.sort_by_key(|id| std::cmp::Reverse((id.seq, id.endpoint)));
+            ids.dedup();
+        }
+        let (id, started_at) = self.new_id();
+        let letters = Letters {
+            act,
+            id,
+            filter,
+            rate,
+            after: None,
+            lot: Vec::new(),
+            is_counted: false,
+            total: 0,
+            done: 0,
+            failed: 0,
+            state: State::Running,
+            started_at,
+            ended_at: None,
+            error: None,
+        };
+        self.begin(letters.into()).await
+    }
+
+    /// How many dead letters `filter` means.
+    pub async fn count_letters(&self, filter: &LetterFilter) -> Result<u64, StoreError> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let found = letters::find(&self.shared.store.reads, filter, after, None).await?;
+            count += found.letters.len() as u64;
+            after = found.next;
+            if after.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
+    fn check_room(&self) -> Result<(), JobError> {
+        match self.running() < RUNNING_MAX {
+            true => Ok(()),
+            false => Err(conflict(format!("{RUNNING_MAX} jobs are at work"), "wait for one to end, or cancel one")),
+        }
     }
 
     fn check(&self, subscription: &Subscription, dry_run: bool) -> Result<(), JobError> {
@@ -203,16 +284,17 @@ impl Jobs {
         if !dry_run && subscription.spec.mode == Mode::Shadow {
             return Err(conflict("the subscription is a shadow", "promote it first, or ask for a dry run"));
         }
-        let known = self.known.lock();
-        let mut running = known.values().map(|known| &known.job.backfill).filter(|job| job.state == State::Running);
-        if let Some(other) = running.clone().find(|job| job.endpoint == subscription.endpoint) {
-            let detail = format!("{} is at work for this subscription", other.id);
+        let other = self.known.lock().values().find_map(|known| match &known.job.record {
+            job::Job::Backfill(job) if job.state == State::Running && job.endpoint == subscription.endpoint => {
+                Some(job.id.clone())
+            }
+            _ => None,
+        });
+        if let Some(other) = other {
+            let detail = format!("{other} is at work for this subscription");
             return Err(conflict(detail, "wait for its end, or cancel it: DELETE /api/v1/jobs/{id}"));
         }
-        if running.by_ref().count() >= RUNNING_MAX {
-            return Err(conflict(format!("{RUNNING_MAX} jobs are at work"), "wait for one to end, or cancel one"));
-        }
-        Ok(())
+        self.check_room()
     }
 
     /// The last event before, and the last of, those that may have been received within these times. Those that the
@@ -231,19 +313,24 @@ impl Jobs {
     pub async fn cancel(&self, id: &JobId) -> Result<Job, JobError> {
         match self.known.lock().get_mut(id) {
             None => return Err(JobError::NotFound),
-            Some(known) if known.job.backfill.state != State::Running => {
+            Some(known) if !known.job.record.is_running() => {
                 return Err(conflict("the job has ended already", "nothing needs to be done"));
             }
             Some(known) => known.is_cancelled = true,
         }
+        self.wait(id, CANCEL_WAIT).await.ok_or(JobError::NotFound)
+    }
+
+    /// The job as it is once it has ended, or when so much time has passed.
+    pub async fn wait(&self, id: &JobId, at_most: Duration) -> Option<Job> {
         let mut waited = Duration::ZERO;
         loop {
-            let job = self.get(id).ok_or(JobError::NotFound)?;
-            if job.backfill.state != State::Running || waited >= CANCEL_WAIT {
-                return Ok(job);
+            let job = self.get(id)?;
+            if !job.record.is_running() || waited >= at_most {
+                return Some(job);
             }
-            tokio::time::sleep(CANCEL_STEP).await;
-            waited += CANCEL_STEP;
+            tokio::time::sleep(WAIT_STEP).await;
+            waited += WAIT_STEP;
         }
     }
 
@@ -255,7 +342,13 @@ impl Jobs {
 
     async fn run(&self, id: &JobId, is_resumed: bool) {
         let Some(job) = self.get(id) else { return };
-        let work = AssertUnwindSafe(backfill::run(&self.shared, self, job.backfill, is_resumed));
+        let work = async {
+            match job.record {
+                job::Job::Backfill(job) => backfill::run(&self.shared, self, job, is_resumed).await,
+                job::Job::Letters(job) => letters::run(&self.shared, self, job, is_resumed).await,
+            }
+        };
+        let work = AssertUnwindSafe(work);
         let (state, error) = match work.catch_unwind().await {
             // Goes on at the next start.
             Ok(Ok(End::Interrupted) | Err(StoreError::Fenced | StoreError::Stopped)) => return,
@@ -265,14 +358,14 @@ impl Jobs {
             Ok(Err(error)) => (State::Failed, Some(error.to_string())),
             Err(_) => (State::Failed, Some("it panicked; the server's log says where".to_owned())),
         };
-        let Some(mut job) = self.get(id).map(|job| job.backfill) else { return };
-        tracing::info!(%id, ?state, error, queued = job.queued, "a job ended");
-        (job.state, job.error, job.ended_at) = (state, error, Some(self.shared.clock.now()));
+        let Some(mut job) = self.get(id).map(|job| job.record) else { return };
+        tracing::info!(%id, ?state, error, "a job ended");
+        job.end(state, error, self.shared.clock.now());
         // Kept first: what is seen as cancelled must not go on after a crash.
         if let Err(error) = self.save(&job).await {
             tracing::error!(%id, %error, "how a job ended could not be kept; it goes on after the next start");
         }
-        self.show(&job, None);
+        self.show(job, None);
     }
 
     /// Whether someone wants it ended.
@@ -286,18 +379,18 @@ impl Jobs {
     }
 
     /// Shows progress to whoever asks.
-    pub(crate) fn show(&self, backfill: &Backfill, waiting: Option<String>) {
-        if let Some(known) = self.known.lock().get_mut(&backfill.id) {
-            known.job = Job { backfill: backfill.clone(), waiting };
+    pub(crate) fn show(&self, record: job::Job, waiting: Option<String>) {
+        if let Some(known) = self.known.lock().get_mut(record.id()) {
+            known.job = Job { record, waiting };
         }
     }
 
     /// Keeps progress.
-    pub(crate) async fn save(&self, backfill: &Backfill) -> Result<(), StoreError> {
-        let Some(revision) = self.known.lock().get(&backfill.id).map(|known| known.revision) else { return Ok(()) };
-        let put = self.shared.store.catalog.put_if(key(&backfill.id), Some(revision), encoded(backfill)?);
+    pub(crate) async fn save(&self, record: &job::Job) -> Result<(), StoreError> {
+        let Some(revision) = self.known.lock().get(record.id()).map(|known| known.revision) else { return Ok(()) };
+        let put = self.shared.store.catalog.put_if(key(record.id()), Some(revision), encoded(record)?);
         let revision = put.await?;
-        if let Some(known) = self.known.lock().get_mut(&backfill.id) {
+        if let Some(known) = self.known.lock().get_mut(record.id()) {
             known.revision = revision;
         }
         Ok(())
@@ -307,7 +400,7 @@ impl Jobs {
     async fn forget_old(&self) {
         let old: Vec<(JobId, Revision)> = {
             let known = self.known.lock();
-            let ended = known.iter().rev().filter(|(_, known)| known.job.backfill.state != State::Running);
+            let ended = known.iter().rev().filter(|(_, known)| !known.job.record.is_running());
             ended.skip(ENDED_MAX).map(|(id, known)| (id.clone(), known.revision)).collect()
         };
         for (id, revision) in old {
@@ -323,7 +416,7 @@ fn key(id: &JobId) -> String {
     format!("{PREFIX}{id}")
 }
 
-fn encoded(backfill: &Backfill) -> Result<bytes::Bytes, StoreError> {
+fn encoded(record: &job::Job) -> Result<bytes::Bytes, StoreError> {
     let damaged = |error: serde_json::Error| StoreError::Damaged(error.to_string().into());
-    serde_json::to_vec(backfill).map(Into::into).map_err(damaged)
+    serde_json::to_vec(record).map(Into::into).map_err(damaged)
 }

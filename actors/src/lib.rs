@@ -13,6 +13,7 @@ mod directory;
 mod gate;
 mod ingest;
 mod jobs;
+mod letters;
 pub mod metrics;
 mod resolver;
 mod router;

@@ -320,6 +320,12 @@ impl System {
         Ok(replayed)
     }
 
+    /// Gives dead letters up for good; returns those that were dead letters.
+    pub async fn discard(&self, deliveries: Vec<(EndpointNo, Seq)>) -> Result<Vec<(EndpointNo, Seq)>, StoreError> {
+        let shared = &self.shared;
+        shared.store.queue.discard(shared.fence, deliveries, shared.clock.now()).await
+    }
+
     /// Opens, closes or probes the circuit of one subscription.
     pub async fn act_on_circuit(&self, endpoint: EndpointNo, action: breaker::Action) -> Result<(), CircuitError> {
         let actor = self.shared.directory.actor(endpoint).ok_or(CircuitError::NoActor)?;

@@ -223,7 +223,7 @@ async fn a_job_that_is_said_to_be_cancelled_is_so_on_record() {
     let made = paused(&system).await;
     let job = system.jobs().begin_backfill(&made, whole_log(&system)).await.unwrap();
     until(|| system.delivery_stats(None).queued == 256).await;
-    let cancelled = system.jobs().cancel(&job.backfill.id).await.unwrap();
-    assert_eq!(cancelled.backfill.state, job::State::Cancelled);
+    let cancelled = system.jobs().cancel(job.record.id()).await.unwrap();
+    assert_eq!(cancelled.record.state(), job::State::Cancelled);
     assert_eq!(on_record(&system).await, [job::State::Cancelled]);
 }

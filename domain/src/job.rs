@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{EndpointNo, JobId, Seq, SubscriptionId, Timestamp, ruling::Ruling};
+use crate::{Class, DeliveryId, EndpointNo, JobId, Seq, SubscriptionId, Timestamp, ruling::Ruling};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,157 @@ impl Backfill {
     /// Events that were read.
     pub fn done(&self) -> u64 {
         self.cursor.0.saturating_sub(self.from.0)
+    }
+}
+
+/// What a job over dead letters does with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Sends them again.
+    Replay,
+    /// Gives them up.
+    Discard,
+}
+
+impl Act {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Discard => "discard",
+        }
+    }
+}
+
+/// Which dead letters. All members that are there must hold.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LetterFilter {
+    /// These, the newest event first.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "ids")]
+    pub ids: Option<Vec<DeliveryId>>,
+    /// Of this subscription.
+    pub subscription: Option<SubscriptionId>,
+    /// Its queue.
+    pub endpoint: Option<EndpointNo>,
+    /// Whose last attempt had this class.
+    pub class: Option<Class>,
+    /// Whose event was received from then on.
+    pub since: Option<Timestamp>,
+}
+
+/// Delivery ids as text.
+mod ids {
+    use super::{DeliveryId, Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(ids: &Option<Vec<DeliveryId>>, serializer: S) -> Result<S::Ok, S::Error> {
+        let ids: Option<Vec<String>> = ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect());
+        ids.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<DeliveryId>>, D::Error> {
+        let Some(ids) = Option::<Vec<String>>::deserialize(from)? else { return Ok(None) };
+        ids.iter().map(|id| id.parse().map_err(de::Error::custom)).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+/// A job over the dead letters that had died when it began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Letters {
+    /// What it does with them; the record of a backfill has no such member.
+    #[serde(rename = "kind")]
+    pub act: Act,
+    /// Its id.
+    pub id: JobId,
+    /// Which.
+    pub filter: LetterFilter,
+    /// So many a second at most.
+    pub rate: Option<Rate>,
+    /// The last one that was dealt with; the next ones are older.
+    pub after: Option<(Seq, EndpointNo)>,
+    /// Those that were about to be dealt with when this was kept.
+    pub lot: Vec<(EndpointNo, Seq)>,
+    /// Whether `total` is final.
+    pub is_counted: bool,
+    /// Letters that were found at the beginning.
+    pub total: u64,
+    /// Dealt with.
+    pub done: u64,
+    /// Left, because their subscription is gone or disabled.
+    pub failed: u64,
+    /// Where it stands.
+    pub state: State,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// A job of any kind, as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Job {
+    /// A backfill.
+    Backfill(Backfill),
+    /// A job over dead letters.
+    Letters(Letters),
+}
+
+impl From<Backfill> for Job {
+    fn from(backfill: Backfill) -> Self {
+        Self::Backfill(backfill)
+    }
+}
+
+impl From<Letters> for Job {
+    fn from(letters: Letters) -> Self {
+        Self::Letters(letters)
+    }
+}
+
+impl Job {
+    /// Reads a record: one without a kind is a backfill.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Kind {
+            kind: Option<de::IgnoredAny>,
+        }
+        match serde_json::from_slice::<Kind>(json)?.kind {
+            None => serde_json::from_slice(json).map(Self::Backfill),
+            Some(_) => serde_json::from_slice(json).map(Self::Letters),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &JobId {
+        match self {
+            Self::Backfill(job) => &job.id,
+            Self::Letters(job) => &job.id,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Backfill(job) => job.state,
+            Self::Letters(job) => job.state,
+        }
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.state() == State::Running
+    }
+
+    /// Ends it.
+    pub fn end(&mut self, as_state: State, why: Option<String>, at: Timestamp) {
+        let (state, error, ended_at) = match self {
+            Self::Backfill(job) => (&mut job.state, &mut job.error, &mut job.ended_at),
+            Self::Letters(job) => (&mut job.state, &mut job.error, &mut job.ended_at),
+        };
+        (*state, *error, *ended_at) = (as_state, why, Some(at));
     }
 }
 
@@ -161,6 +312,34 @@ impl<'de> Deserialize<'de> for Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_each_kind_are_read_again() {
+        let id = JobId::new(Timestamp::from_millis(5), 7);
+        let delivery = DeliveryId { received_at: Timestamp::from_millis(3), endpoint: EndpointNo(2), seq: Seq(9) };
+        let letters = Letters {
+            act: Act::Discard,
+            id,
+            filter: LetterFilter { ids: Some(vec![delivery]), ..LetterFilter::default() },
+            rate: "20/s".parse().ok(),
+            after: Some((Seq(9), EndpointNo(2))),
+            lot: vec![(EndpointNo(2), Seq(8))],
+            is_counted: true,
+            total: 3,
+            done: 1,
+            failed: 1,
+            state: State::Running,
+            started_at: Timestamp::from_millis(5),
+            ended_at: None,
+            error: None,
+        };
+        let job = Job::from(letters.clone());
+        assert_eq!(Job::from_json(&serde_json::to_vec(&job).unwrap()).unwrap(), job);
+        let filter = LetterFilter::default();
+        let without = Job::from(Letters { filter, ..letters });
+        assert_eq!(Job::from_json(&serde_json::to_vec(&without).unwrap()).unwrap(), without);
+        assert!(Job::from_json(br#"{"kind": "dance"}"#).is_err() && Job::from_json(b"{}").is_err());
+    }
 
     #[test]
     fn rates_are_read_and_shown() {

@@ -1,10 +1,12 @@
-//! `loghorn dlq`: dead letters, and sending them again.
+//! `loghorn dlq`: dead letters, sending them again, and giving them up.
 
 use clap::{Args, Subcommand};
+use loghorn_domain::job::Rate;
 use loghorn_web::api::{
     dead_letter_groups::{Group, Groups},
-    dead_letters::{Count, Filter, Replay, Replayed},
+    dead_letters::{Count, Filter, Replay},
     deliveries::Delivery,
+    jobs::Job,
 };
 
 use super::{
@@ -12,7 +14,8 @@ use super::{
     client::{Client, Query, ambiguous, begins},
     delivery::{KIND, Narrow, Narrowed, subscription_id},
     fail::{Exit, Fail},
-    output::{BAD, Column, GOOD, List, UNSURE, confirm, plain, shortened, thousands},
+    job,
+    output::{Column, List, UNSURE, confirm, plain, shortened, thousands},
     sub,
 };
 
@@ -32,6 +35,8 @@ pub(crate) enum DlqCommand {
     Groups(GroupsArgs),
     /// Send dead letters again, each with the webhook-id that it had
     Replay(ReplayArgs),
+    /// Give dead letters up for good: they become cancelled
+    Discard(DiscardArgs),
 }
 
 /// What `dlq list` takes.
@@ -62,10 +67,32 @@ pub(crate) struct GroupsArgs {
 Examples:
   loghorn dlq replay dlv_019aa0c7e1b27000
   loghorn dlq replay --sub gw --class http_5xx --since 24h --dry-run
+  loghorn dlq replay --sub gw --rate 20/s --yes
   loghorn dlq replay --all --yes
 
 --sub, --class and --since must all hold. Exit code 7 if some could not be queued again.")]
 pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// What `dlq discard` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  loghorn dlq discard dlv_019aa0c7e1b27000
+  loghorn dlq discard --sub gw --class http_4xx --dry-run
+  loghorn dlq discard --sub gw --class http_4xx --yes
+
+--sub, --class and --since must all hold. What is discarded cannot be sent again.")]
+pub(crate) struct DiscardArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which dead letters, and how.
+#[derive(Debug, Args)]
+struct Which {
     /// Ids of dead letters, or the beginnings of them
     #[arg(value_name = "ID", conflicts_with_all = ["all", "sub", "class", "since"])]
     ids: Vec<String>,
@@ -74,13 +101,40 @@ pub(crate) struct ReplayArgs {
     all: bool,
     #[command(flatten)]
     narrow: Narrow,
+    /// At most so many in a second, a minute or an hour: 20/s, 600/min, 100/h
+    #[arg(long)]
+    rate: Option<Rate>,
     /// Only say how many there are
     #[arg(long)]
     dry_run: bool,
+    /// Do not wait for the end: print the job's id and how far it is
+    #[arg(long)]
+    no_wait: bool,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
 }
+
+/// What is done with them: the route's name, and what it is in words, with and without a question mark.
+struct Deed {
+    route: &'static str,
+    would: fn(&str) -> String,
+    question: fn(&str) -> String,
+    is_final: bool,
+}
+
+const REPLAY: Deed = Deed {
+    route: "replay",
+    would: |letters| format!("{UNSURE} would send {letters} again"),
+    question: |letters| format!("Send {letters} again?"),
+    is_final: false,
+};
+const DISCARD: Deed = Deed {
+    route: "discard",
+    would: |letters| format!("{UNSURE} would discard {letters}"),
+    question: |letters| format!("Discard {letters}? They cannot be sent again."),
+    is_final: true,
+};
 
 const COLUMNS: &[Column<Delivery>] = &[
     Column { head: "CREATED", cell: |letter, out| out.moment(&letter.created_at) },
@@ -173,18 +227,19 @@ impl DlqCommand {
                 Ok(Exit::Ok)
             }
             Self::Groups(args) => args.run(context).await,
-            Self::Replay(args) => args.run(context).await,
+            Self::Replay(args) => args.which.run(context, &REPLAY).await,
+            Self::Discard(args) => args.which.run(context, &DISCARD).await,
         }
     }
 }
 
-impl ReplayArgs {
+impl Which {
     fn says_which(&self) -> bool {
         let Narrow { sub, class, since } = &self.narrow;
         self.all || !self.ids.is_empty() || sub.is_some() || class.is_some() || since.is_some()
     }
 
-    async fn run(self, context: &Context) -> Result<Exit, Fail> {
+    async fn run(self, context: &Context, deed: &Deed) -> Result<Exit, Fail> {
         if !self.says_which() {
             return Err(Fail::usage("which dead letters?")
                 .remedy("Name them by id, or give --sub, --class or --since, or take --all of them."));
@@ -197,40 +252,51 @@ impl ReplayArgs {
         };
         let Narrow { class, since, .. } = self.narrow.clone();
         let filter = Filter { ids, subscription: subscription.as_ref().map(|shown| shown.id.clone()), class, since };
-        if self.dry_run || !(self.yes || filter.ids.is_some()) {
-            let answer = replay(&client, &filter, true).await?;
+        let asked = filter.ids.as_ref().map(|ids| ids.len() as u64);
+        let rate = self.rate.map(|rate| rate.to_string().into());
+        let mut body = Replay { filter, rate, dry_run: true };
+        if self.dry_run || !(self.yes || asked.is_some() && !deed.is_final) {
+            let answer = post(&client, deed, &body).await?;
             let Count { count } = answer.read()?;
             let letters = super::output::count(count, "dead letter");
             if self.dry_run {
-                let sentence = format!("{UNSURE} would send {letters} again");
-                context.out.done(&answer.body, "", &[&count.to_string()], &sentence)?;
+                context.out.done(&answer.body, "", &[&count.to_string()], &(deed.would)(&letters))?;
                 return Ok(Exit::Ok);
             }
             let whose = subscription.as_ref().map(|shown| format!(" of {}", sub::name(shown))).unwrap_or_default();
-            confirm(&format!("Send {letters}{whose} again?"), false)?;
+            confirm(&(deed.question)(&format!("{letters}{whose}")), false)?;
         }
-        let answer = replay(&client, &filter, false).await?;
-        let replayed: Replayed = answer.read()?;
-        let Replayed { total, done, failed, .. } = replayed;
-        // What was asked for by id and is no dead letter counts as failed too.
-        let missed = filter.ids.as_ref().map_or(0, |ids| (ids.len() as u64).saturating_sub(total));
-        let left = failed.max(total.saturating_sub(done)) + missed;
-        let mut sentence = format!("{} {} queued again", if left == 0 { GOOD } else { BAD }, thousands(done));
-        if left > 0 {
-            sentence.push_str(&format!(
-                ", {} not: no dead letters any more, or their subscription is gone",
-                thousands(left)
-            ));
+        body.dry_run = false;
+        let answer = post(&client, deed, &body).await?;
+        let begun: Job = answer.read()?;
+        if self.no_wait {
+            job::report(context, &begun, &answer.body)?;
+            return Ok(Exit::Ok);
         }
-        context.out.done(&answer.body, "", &[&total.to_string(), &done.to_string(), &left.to_string()], &sentence)?;
-        Ok(if left == 0 { Exit::Ok } else { Exit::Partly })
+        let (job, body) = job::ended(context, &client, begun, answer.body).await?;
+        // What was asked for by id and is no dead letter counts as left too.
+        let missed = asked.map_or(0, |asked| asked.saturating_sub(job.total));
+        let left = job.total.saturating_sub(job.done) + missed;
+        let mut sentence = job::sentence(&job);
+        if missed > 0 {
+            sentence.push_str(&format!(" · {} of those asked for are no dead letters", thousands(missed)));
+        }
+        context.out.done(
+            &body,
+            &job.id,
+            &[job.total, job.done, left].map(|n| n.to_string()).each_ref().map(String::as_str),
+            &sentence,
+        )?;
+        Ok(match job::exit(&job) {
+            Exit::Ok if left > 0 => Exit::Partly,
+            exit => exit,
+        })
     }
 }
 
-async fn replay(client: &Client, filter: &Filter, dry_run: bool) -> Result<super::client::Answer, Fail> {
-    let body = Replay { filter: filter.clone(), dry_run };
-    let json = serde_json::to_string(&body).map_err(|error| Fail::new(Exit::Error, error.to_string()))?;
-    client.post(&["dead-letters", "replay"], json).await
+async fn post(client: &Client, deed: &Deed, body: &Replay) -> Result<super::client::Answer, Fail> {
+    let json = serde_json::to_string(body).map_err(|error| Fail::new(Exit::Error, error.to_string()))?;
+    client.post(&["dead-letters", deed.route], json).await
 }
 
 /// Whole ids as they are; beginnings are looked for among the newest dead letters.
@@ -268,7 +334,7 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        args: ReplayArgs,
+        args: Which,
     }
 
     #[test]

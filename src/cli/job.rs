@@ -1,4 +1,4 @@
-//! `loghorn job`: long work of the server; for now, backfills.
+//! `loghorn job`: long work of the server: backfills, and dead letters sent again or given up.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ const COLUMNS: &[Column<Job>] = &[
     Column { head: "STARTED", cell: |job, out| out.moment(&job.started_at) },
     Column { head: "KIND", cell: kind },
     Column { head: "STATE", cell: |job, _| job.state.clone() },
-    Column { head: "READ", cell: |job, out| number(job.done, out) },
+    Column { head: "DONE", cell: |job, out| number(job.done, out) },
     Column { head: "OF", cell: |job, out| number(job.total, out) },
     Column { head: "MATCHED", cell: |job, out| number(job.matched, out) },
     Column { head: "QUEUED", cell: |job, out| number(job.queued, out) },
@@ -92,7 +92,8 @@ fn number(number: u64, out: &Out) -> String {
 }
 
 fn subscription(job: &Job, out: &Out) -> String {
-    if out.is_table() { job.subscription_name.clone() } else { job.subscription_id.clone() }
+    let shown = if out.is_table() { &job.subscription_name } else { &job.subscription_id };
+    shown.clone().unwrap_or_default()
 }
 
 impl JobCommand {
@@ -130,9 +131,12 @@ impl GetArgs {
             return wait(context, client, job, body).await;
         }
         let subscription = match context.out.is_table() {
-            true => format!("{}  {}", job.subscription_name, job.subscription_id),
-            false => job.subscription_id.clone(),
+            true => {
+                [&job.subscription_name, &job.subscription_id].map(|part| part.clone().unwrap_or_default()).join("  ")
+            }
+            false => job.subscription_id.clone().unwrap_or_default(),
         };
+        let class = job.filter.as_ref().and_then(|filter| filter.class.clone());
         let lines = [
             ("id", job.id.clone()),
             ("kind", job.kind.clone()),
@@ -140,12 +144,14 @@ impl GetArgs {
             ("error", job.error.clone().unwrap_or_default()),
             ("waiting", job.waiting.clone().unwrap_or_default()),
             ("subscription", subscription),
-            ("version", job.version.to_string()),
-            ("since", job.since.clone()),
-            ("until", job.until.clone()),
+            ("class", class.unwrap_or_default()),
+            ("version", job.version.map(|version| version.to_string()).unwrap_or_default()),
+            ("since", job.since.clone().unwrap_or_default()),
+            ("until", job.until.clone().unwrap_or_default()),
             ("rate", job.rate.clone().unwrap_or_default()),
             ("dry_run", job.dry_run.to_string()),
-            ("read", job.done.to_string()),
+            ("done", job.done.to_string()),
+            ("failed", job.failed.to_string()),
             ("total", job.total.to_string()),
             ("matched", job.matched.to_string()),
             ("queued", job.queued.to_string()),
@@ -158,8 +164,29 @@ impl GetArgs {
     }
 }
 
-/// Waits for the job's end, however long that takes, and reports it. Ctrl-C ends the waiting and not the job.
-pub(crate) async fn wait(context: &Context, client: &Client, mut job: Job, mut body: String) -> Result<Exit, Fail> {
+/// Waits for the job's end and reports it.
+pub(crate) async fn wait(context: &Context, client: &Client, job: Job, body: String) -> Result<Exit, Fail> {
+    let (job, body) = ended(context, client, job, body).await?;
+    report(context, &job, &body)?;
+    Ok(exit(&job))
+}
+
+/// What an ended job comes to.
+pub(crate) fn exit(job: &Job) -> Exit {
+    match job.state.as_str() {
+        "done" if job.failed == 0 => Exit::Ok,
+        "cancelled" => Exit::Interrupted,
+        _ => Exit::Partly,
+    }
+}
+
+/// The job once it has ended, however long that takes, with progress meanwhile. Ctrl-C ends the waiting and not the job.
+pub(crate) async fn ended(
+    context: &Context,
+    client: &Client,
+    mut job: Job,
+    mut body: String,
+) -> Result<(Job, String), Fail> {
     let wrong = |error: std::io::Error| Fail::new(Exit::Error, "cannot wait").why(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(wrong)?;
     let id = job.id.clone();
@@ -183,47 +210,73 @@ pub(crate) async fn wait(context: &Context, client: &Client, mut job: Job, mut b
         (job, body) = (answer.read()?, answer.body);
     }
     drop(progress);
-    report(context, &job, &body)?;
-    Ok(match job.state.as_str() {
-        "done" => Exit::Ok,
-        "cancelled" => Exit::Interrupted,
-        _ => Exit::Partly,
-    })
+    Ok((job, body))
+}
+
+fn is_backfill(job: &Job) -> bool {
+    job.kind == "backfill"
+}
+
+/// What becomes of the dead letters of a job.
+fn done_with(job: &Job) -> &'static str {
+    if job.kind == "discard" { "discarded" } else { "queued again" }
 }
 
 fn words(job: &Job) -> String {
-    let mut parts = vec![format!("{} match", thousands(job.matched))];
-    parts.extend((!job.dry_run).then(|| format!("{} queued", thousands(job.queued))));
+    let mut parts = match is_backfill(job) {
+        true => vec![format!("{} match", thousands(job.matched))],
+        false => vec![format!("{} {}", thousands(job.done), done_with(job))],
+    };
+    parts.extend((job.failed > 0).then(|| format!("{} left", thousands(job.failed))));
+    parts.extend((is_backfill(job) && !job.dry_run).then(|| format!("{} queued", thousands(job.queued))));
     parts.extend(job.waiting.as_ref().map(|waiting| format!("waits: {waiting}")));
     parts.join(" · ")
 }
 
 /// The end, or where it stands.
 pub(crate) fn report(context: &Context, job: &Job, body: &str) -> Result<(), Fail> {
-    let counts = [job.matched, job.queued, job.skipped].map(|count| count.to_string());
+    let counts = match is_backfill(job) {
+        true => [job.matched, job.queued, job.skipped],
+        false => [job.total, job.done, job.total.saturating_sub(job.done)],
+    };
+    let counts = counts.map(|count| count.to_string());
     let cells = [&job.id, &job.state, &counts[0], &counts[1], &counts[2]];
     context.out.done(body, &job.id, &cells.map(String::as_str), &sentence(job))
 }
 
-fn sentence(job: &Job) -> String {
+pub(crate) fn sentence(job: &Job) -> String {
     let mark = match job.state.as_str() {
+        "done" if job.failed > 0 => BAD,
         "done" if job.dry_run => UNSURE,
         "done" => GOOD,
         "running" | "cancelled" => UNSURE,
         _ => BAD,
     };
-    let counted = format!("{} of {} match", thousands(job.matched), count(job.done, "event"));
+    let counted = match is_backfill(job) {
+        true => format!("{} of {} match", thousands(job.matched), count(job.done, "event")),
+        false => format!("{} of {} {}", thousands(job.done), count(job.total, "dead letter"), done_with(job)),
+    };
     let mut parts = match job.state.as_str() {
         "done" => vec![counted],
         state => vec![plain(state), counted],
     };
+    if !is_backfill(job) {
+        parts.extend(
+            (job.failed > 0).then(|| format!("{} not: their subscription is gone or disabled", thousands(job.failed))),
+        );
+        parts.extend((job.skipped > 0).then(|| format!("{} were none any more", thousands(job.skipped))));
+        return format!("{mark} {}{}", parts.join(" · "), why(job));
+    }
     match job.dry_run {
         true => parts.push("a dry run: none queued".into()),
         false => parts.push(format!("{} queued", thousands(job.queued))),
     }
     parts.extend((job.skipped > 0).then(|| format!("{} had a delivery already", thousands(job.skipped))));
-    let why = job.error.as_ref().map(|why| format!("\n  {}", plain(why))).unwrap_or_default();
-    format!("{mark} {}{why}", parts.join(" · "))
+    format!("{mark} {}{}", parts.join(" · "), why(job))
+}
+
+fn why(job: &Job) -> String {
+    job.error.as_ref().map(|why| format!("\n  {}", plain(why))).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -248,6 +301,21 @@ mod tests {
         let failed = Job { error: Some("it was deleted".into()), skipped: 0, ..job("failed") };
         assert_eq!(shown(&failed), "✗ failed · 128 of 10,000 events match · 120 queued\n  it was deleted");
         let running = Job { waiting: Some("its rate".into()), ..job("running") };
+        let letters = |kind: &str, state: &str| Job {
+            kind: kind.into(),
+            total: 128,
+            done: 120,
+            failed: 5,
+            skipped: 3,
+            ..job(state)
+        };
+        assert_eq!(
+            shown(&letters("replay", "done")),
+            "✗ 120 of 128 dead letters queued again · 5 not: their subscription is gone or disabled · 3 were none any more"
+        );
+        let cancelled = Job { failed: 0, skipped: 0, ..letters("discard", "cancelled") };
+        assert_eq!(shown(&cancelled), "~ cancelled · 120 of 128 dead letters discarded");
+        assert_eq!(words(&letters("replay", "running")), "120 queued again · 5 left");
         assert_eq!(words(&running), "128 match · 120 queued · waits: its rate");
     }
 }

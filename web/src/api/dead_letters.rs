@@ -1,8 +1,12 @@
-//! Dead letters: deliveries that were given up, and sending them again.
+//! Dead letters: deliveries that were given up, sending them again, and giving them up for good.
+
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, Problem, Seq, Span, SubscriptionId, Timestamp, delivery::Status,
+    Class, DeliveryId, EndpointNo, Problem, SubscriptionId,
+    delivery::Status,
+    job::{Act, LetterFilter},
     subscription::State::Disabled,
 };
 use loghorn_storage::DeliveryQuery;
@@ -12,6 +16,7 @@ use serde_json::Value;
 use super::{
     Page,
     deliveries::{self, Delivery},
+    jobs::{self, Job},
     subscriptions,
 };
 use crate::{
@@ -21,18 +26,22 @@ use crate::{
     lists::Query,
 };
 
-/// Dead letters that are queued again at a time.
-const STEP: usize = 500;
 /// Most ids in one request.
 const IDS_MAX: usize = 1000;
+/// How long an answer waits for the job: what is small has ended when it comes.
+const ANSWER_WAIT: Duration = Duration::from_millis(300);
 
-/// What to send again.
+/// What to send again, or to give up.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
     /// Which dead letters; all of them where empty.
     #[serde(default)]
     pub filter: Filter,
+    /// So many in a time at most, such as `20/s`; as fast as can be where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "20/s")]
+    pub rate: Option<Value>,
     /// Only count them.
     #[serde(default)]
     pub dry_run: bool,
@@ -54,21 +63,6 @@ pub struct Filter {
     /// Whose event came since: a time, or a span such as `1h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-}
-
-/// What a replay came to.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Replayed {
-    /// Always `replay`.
-    pub kind: String,
-    /// Always `done`: they are queued, and delivered from there.
-    pub state: String,
-    /// Dead letters that the filter found.
-    pub total: u64,
-    /// Queued again.
-    pub done: u64,
-    /// Left, because their subscription is gone or disabled.
-    pub failed: u64,
 }
 
 /// How many there are.
@@ -94,41 +88,74 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
     Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed).await?))
 }
 
-/// Send dead letters again: a new round of attempts, with the same id.
+/// Send dead letters again, as a job: a new round of attempts, with the same id. What dies after it began is left alone.
 #[utoipa::path(
     post, path = "/api/v1/dead-letters/replay", tag = "dead letters", request_body = Replay,
-    responses((status = 202, body = Replayed), (status = 200, body = Count, description = "dry_run"))
+    responses((status = 202, body = Job), (status = 200, body = Count, description = "dry_run"), (status = 409, body = crate::error::Problem))
 )]
 pub(crate) async fn replay(
     state: web::Data<State>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
-    let mut body = body::read(&state, &request, payload, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
-    let Replay { filter, dry_run } =
-        subscriptions::json(Value::Object(subscriptions::value(&body.bytes, &["filter"])?))?;
-    let keys = dead(&state, filter).await?;
-    if dry_run {
-        return Ok(HttpResponse::Ok().json(Count { count: keys.len() as u64 }));
-    }
-    let total = keys.len() as u64;
-    let state_of = |endpoint| state.system.subscriptions().by_endpoint(endpoint).map(|found| found.state());
-    let is_alive = |(endpoint, _): &(EndpointNo, Seq)| state_of(*endpoint).is_some_and(|state| state != Disabled);
-    let (alive, left): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_alive);
-    let matcher = state.system.subscriptions().matcher();
-    if alive.is_empty() && left.iter().any(|(endpoint, _)| matcher.get(*endpoint).is_some()) {
-        return Err(deliveries::disabled());
-    }
-    let (mut done, failed) = (0, left.len() as u64);
-    for step in alive.chunks(STEP) {
-        done += state.system.replay(step.to_vec()).await?.len() as u64;
-    }
-    Ok(HttpResponse::Accepted().json(Replayed { kind: "replay".into(), state: "done".into(), total, done, failed }))
+    act(&state, &request, payload, Act::Replay).await
 }
 
-/// The dead letters that `filter` means. Only their keys are held, 12 bytes each.
-async fn dead(state: &State, filter: Filter) -> Result<Vec<(EndpointNo, Seq)>, Error> {
+/// Give dead letters up for good, as a job: they become cancelled, and stay on record as such.
+#[utoipa::path(
+    post, path = "/api/v1/dead-letters/discard", tag = "dead letters", request_body = Replay,
+    responses((status = 202, body = Job), (status = 200, body = Count, description = "dry_run"), (status = 409, body = crate::error::Problem))
+)]
+pub(crate) async fn discard(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    act(&state, &request, payload, Act::Discard).await
+}
+
+async fn act(
+    state: &web::Data<State>,
+    request: &HttpRequest,
+    payload: web::Payload,
+    act: Act,
+) -> Result<HttpResponse, Error> {
+    let mut body = body::read(state, request, payload, Reading::Strict).await?;
+    body.room.pass(value_room(body.bytes.len()))?;
+    let Replay { filter, rate, dry_run } =
+        subscriptions::json(Value::Object(subscriptions::value(&body.bytes, &["filter"])?))?;
+    let (filter, rate) = (read(state, filter)?, jobs::rate(rate)?);
+    let all = state.system.jobs();
+    if dry_run {
+        return Ok(HttpResponse::Ok().json(Count { count: all.count_letters(&filter).await? }));
+    }
+    if act == Act::Replay && is_all_disabled(state, &filter).await? {
+        return Err(deliveries::disabled());
+    }
+    let job = all.begin_letters(act, filter, rate).await?;
+    let job = all.wait(job.record.id(), ANSWER_WAIT).await.unwrap_or(job);
+    Ok(jobs::accepted(&jobs::shown(state, job)))
+}
+
+/// Whether it is seen at once that nothing can be sent, because all that the filter means is disabled.
+async fn is_all_disabled(state: &State, filter: &LetterFilter) -> Result<bool, Error> {
+    let is_disabled = |endpoint: EndpointNo| {
+        let found = state.system.subscriptions().by_endpoint(endpoint);
+        found.is_some_and(|found| found.deleted_at.is_none() && found.state() == Disabled)
+    };
+    if let Some(endpoint) = filter.endpoint {
+        return Ok(is_disabled(endpoint));
+    }
+    if let Some(ids) = &filter.ids {
+        return Ok(!ids.is_empty() && ids.iter().all(|id| is_disabled(id.endpoint)));
+    }
+    let counters = state.system.store().queue.counters();
+    let mut dying = counters.iter().filter(|(_, counters)| counters.dead > 0).map(|(endpoint, _)| *endpoint);
+    Ok(dying.next().is_some_and(is_disabled) && dying.all(is_disabled))
+}
+
+/// The dead letters that `filter` means.
+fn read(state: &State, filter: Filter) -> Result<LetterFilter, Error> {
     let wrong = |member: &str, detail: &str| Error::invalid([Problem::new(format!("/filter/{member}"), detail)]);
     let ids = match filter.ids {
         Some(ids) if ids.len() > IDS_MAX => return Err(wrong("ids", "at most 1000 at a time")),
@@ -139,17 +166,11 @@ async fn dead(state: &State, filter: Filter) -> Result<Vec<(EndpointNo, Seq)>, E
         ),
         None => None,
     };
-    let endpoint = match filter.subscription {
+    let subscription = match filter.subscription {
         Some(text) => {
             let id: SubscriptionId = text.parse().map_err(|_| wrong("subscription", "expected a subscription's id"))?;
-            Some(
-                state
-                    .system
-                    .subscriptions()
-                    .get(&id)
-                    .ok_or_else(|| wrong("subscription", "there is no such subscription"))?
-                    .endpoint,
-            )
+            let found = state.system.subscriptions().get(&id);
+            Some(found.ok_or_else(|| wrong("subscription", "there is no such subscription"))?)
         }
         None => None,
     };
@@ -159,36 +180,20 @@ async fn dead(state: &State, filter: Filter) -> Result<Vec<(EndpointNo, Seq)>, E
         ),
         None => None,
     };
-    let since = match filter.since {
-        Some(text) => Some(match text.parse::<Span>() {
-            Ok(span) => state.system.clock().now().minus(span.0),
-            Err(_) => text.parse::<Timestamp>().map_err(|_| wrong("since", "expected a time or a span such as 1h"))?,
-        }),
-        None => None,
-    };
-    let mut query =
-        DeliveryQuery { status: vec![Status::DeadLetter], limit: STEP, endpoint, class, since, ..Default::default() };
-    let mut keys = Vec::new();
-    if let Some(ids) = ids {
-        for id in ids {
-            let found = state.system.store().reads.delivery(id.endpoint, id.seq).await?;
-            let admitted = found.filter(|(record, _)| record.received_at == id.received_at && query.admits(record));
-            keys.extend(admitted.map(|_| (id.endpoint, id.seq)));
-        }
-        return Ok(keys);
-    }
-    loop {
-        let page = state.system.store().reads.deliveries(query.clone()).await?;
-        keys.extend(page.items.iter().map(|record| (record.endpoint, record.seq)));
-        query.after = page.next;
-        if query.after.is_none() {
-            return Ok(keys);
-        }
-    }
+    let now = state.system.clock().now();
+    let since = filter.since.map(|text| jobs::time("/filter/since", &text, now)).transpose()?;
+    let endpoint = subscription.as_ref().map(|found| found.endpoint);
+    Ok(LetterFilter { ids, subscription: subscription.map(|found| found.id.clone()), endpoint, class, since })
 }
 
 /// Send one dead letter again.
 #[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", params(("id" = String, Path)), responses((status = 202, body = Delivery), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn replay_one(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     deliveries::resend(state, id).await
+}
+
+/// Give one dead letter up for good: it becomes cancelled.
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", tag = "dead letters", params(("id" = String, Path)), responses((status = 200, body = Delivery), (status = 409, body = crate::error::Problem)))]
+pub(crate) async fn discard_one(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    deliveries::discard(state, id).await
 }

@@ -362,6 +362,17 @@ pub(crate) async fn resend(state: web::Data<State>, id: web::Path<String>) -> Re
     Ok(HttpResponse::Accepted().json(shown(&state, &record)))
 }
 
+/// Gives a dead letter up for good.
+pub(super) async fn discard(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let (record, _) = find(&state, &id).await?;
+    if state.system.discard(vec![(record.endpoint, record.seq)]).await?.is_empty() {
+        let detail = format!("it is {}, not a dead letter", record.status.name().replace('_', " "));
+        return Err(Error::conflict(detail, "only dead letters can be discarded"));
+    }
+    let (record, _) = find(&state, &id).await?;
+    Ok(HttpResponse::Ok().json(shown(&state, &record)))
+}
+
 /// A disabled subscription would leave what is queued again where it is.
 pub(crate) fn disabled() -> Error {
     let remedy = "enable it first: PATCH /api/v1/subscriptions/{id} with {\"enabled\": true}";

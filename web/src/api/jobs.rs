@@ -1,12 +1,15 @@
-//! Jobs: long work with its progress; for now, backfills.
+//! Jobs: long work with its progress: backfills, and dead letters that are sent again or given up.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_actors::{BackfillRequest, Job as Known};
-use loghorn_domain::{JobId, Problem, Span, Timestamp, job::Rate};
+use loghorn_domain::{
+    JobId, Problem, Span, Timestamp,
+    job::{self, Act, Backfill, Job as Record, Letters, Rate},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Page, subscriptions};
+use super::{Page, dead_letters::Filter, subscriptions};
 use crate::{
     State,
     body::{self, Reading, value_room},
@@ -14,20 +17,21 @@ use crate::{
     lists::{self, Query},
 };
 
-/// A job.
+/// A job. What it does not have, by its kind, is null or 0.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Job {
     /// Its id.
     pub id: String,
-    /// `backfill`.
+    /// `backfill`, `replay` or `discard`.
     pub kind: String,
     /// `running`, `done`, `cancelled` or `failed`.
     pub state: String,
-    /// Events of the log to be read.
+    /// Events of the log to be read; or dead letters that were found when it began.
     pub total: u64,
-    /// Of those, the ones that were read.
+    /// Of those, the ones that were read, queued again or given up.
     pub done: u64,
-    /// Of those, the ones that could not be dealt with; a backfill ends at the first.
+    /// Of those, the ones that could not be dealt with: dead letters whose subscription is gone or disabled. A backfill
+    /// ends at the first.
     pub failed: u64,
     /// When it began.
     pub started_at: String,
@@ -37,25 +41,29 @@ pub struct Job {
     pub error: Option<String>,
     /// What a running job waits for, if it does.
     pub waiting: Option<String>,
-    /// Whose past events are delivered.
-    pub subscription_id: String,
-    /// Its name when the job began.
-    pub subscription_name: String,
+    /// Whose past events are delivered, or whose dead letters are dealt with.
+    pub subscription_id: Option<String>,
+    /// Its name: of a backfill's when the job began.
+    pub subscription_name: Option<String>,
     /// The version of the subscription whose filter decides.
-    pub version: u32,
+    pub version: Option<u32>,
     /// Events received from then on.
-    pub since: String,
+    pub since: Option<String>,
     /// Events received before.
-    pub until: String,
+    pub until: Option<String>,
     /// Deliveries in a time at most: `20/s`.
     pub rate: Option<String>,
+    /// Which dead letters. Instead of ids, only the fact that there were some is shown.
+    #[serde(default)]
+    pub filter: Option<Filter>,
     /// Whether it only counts.
     pub dry_run: bool,
     /// Events that match so far.
     pub matched: u64,
-    /// Deliveries made so far.
+    /// Deliveries made so far, or queued again.
     pub queued: u64,
-    /// Of the matching events, those that had a delivery to this subscription already.
+    /// Of the matching events, those that had a delivery to this subscription already; of dead letters, those that were
+    /// none any more when their turn came.
     pub skipped: u64,
 }
 
@@ -78,12 +86,28 @@ pub struct BackfillBody {
     pub dry_run: bool,
 }
 
-fn shown(Known { backfill, waiting }: Known) -> Job {
-    let state = serde_json::to_value(backfill.state).ok().and_then(|state| state.as_str().map(str::to_owned));
+pub(super) fn shown(state: &State, Known { record, waiting }: Known) -> Job {
+    match record {
+        Record::Backfill(backfill) => shown_backfill(backfill, waiting),
+        Record::Letters(letters) => shown_letters(state, letters, waiting),
+    }
+}
+
+fn name(state: job::State) -> String {
+    let name = match state {
+        job::State::Running => "running",
+        job::State::Done => "done",
+        job::State::Cancelled => "cancelled",
+        job::State::Failed => "failed",
+    };
+    name.into()
+}
+
+fn shown_backfill(backfill: Backfill, waiting: Option<String>) -> Job {
     Job {
         id: backfill.id.to_string(),
         kind: "backfill".into(),
-        state: state.unwrap_or_default(),
+        state: name(backfill.state),
         total: backfill.total(),
         done: backfill.done(),
         failed: 0,
@@ -91,17 +115,67 @@ fn shown(Known { backfill, waiting }: Known) -> Job {
         ended_at: backfill.ended_at.map(|at| at.to_string()),
         error: backfill.error,
         waiting,
-        subscription_id: backfill.subscription.to_string(),
-        subscription_name: backfill.ruling.name,
-        version: backfill.ruling.version,
-        since: backfill.since.to_string(),
-        until: backfill.until.to_string(),
+        subscription_id: Some(backfill.subscription.to_string()),
+        subscription_name: Some(backfill.ruling.name),
+        version: Some(backfill.ruling.version),
+        since: Some(backfill.since.to_string()),
+        until: Some(backfill.until.to_string()),
         rate: backfill.rate.map(|rate| rate.to_string()),
+        filter: None,
         dry_run: backfill.dry_run,
         matched: backfill.matched,
         queued: backfill.queued,
         skipped: backfill.skipped,
     }
+}
+
+fn shown_letters(state: &State, letters: Letters, waiting: Option<String>) -> Job {
+    let filter = letters.filter;
+    let subscription = filter.subscription.as_ref().and_then(|id| state.system.subscriptions().get(id));
+    let dealt_with = letters.done + letters.failed;
+    let has_gone_through = letters.state == job::State::Done;
+    let id = filter.subscription.map(|id| id.to_string());
+    let since = filter.since.map(|at| at.to_string());
+    Job {
+        id: letters.id.to_string(),
+        kind: letters.act.name().into(),
+        state: name(letters.state),
+        total: letters.total,
+        done: letters.done,
+        failed: letters.failed,
+        started_at: letters.started_at.to_string(),
+        ended_at: letters.ended_at.map(|at| at.to_string()),
+        error: letters.error,
+        waiting,
+        subscription_id: id.clone(),
+        subscription_name: subscription.map(|found| found.spec.name.clone()),
+        version: None,
+        since: since.clone(),
+        until: None,
+        rate: letters.rate.map(|rate| rate.to_string()),
+        filter: Some(Filter {
+            ids: filter.ids.map(|_| Vec::new()),
+            subscription: id,
+            class: filter.class.map(|class| class.name().into()),
+            since,
+        }),
+        dry_run: false,
+        matched: letters.total,
+        queued: if letters.act == Act::Replay { letters.done } else { 0 },
+        skipped: if has_gone_through { letters.total.saturating_sub(dealt_with) } else { 0 },
+    }
+}
+
+/// Reads the member `rate`.
+pub(super) fn rate(rate: Option<Value>) -> Result<Option<Rate>, Error> {
+    let wrong = |error: serde_json::Error| Error::invalid([Problem::new("/rate", error.to_string())]);
+    rate.map(|rate| serde_json::from_value::<Rate>(rate).map_err(wrong)).transpose()
+}
+
+/// The answer to whoever began a job.
+pub(super) fn accepted(job: &Job) -> HttpResponse {
+    let location = format!("/api/v1/jobs/{}", job.id);
+    HttpResponse::Accepted().insert_header(("Location", location)).json(job)
 }
 
 /// Deliver past events through the subscription's filter, as it is now. Events that had a delivery are left out.
@@ -126,16 +200,9 @@ pub(crate) async fn backfill(
     if until <= since {
         return Err(Error::invalid([Problem::new("/until", "expected a time after `since`")]));
     }
-    let rate = |rate: Value| {
-        let wrong = |error: serde_json::Error| Error::invalid([Problem::new("/rate", error.to_string())]);
-        serde_json::from_value::<Rate>(rate).map_err(wrong)
-    };
-    let rate = body.rate.map(rate).transpose()?;
-    let request = BackfillRequest { since, until, rate, dry_run: body.dry_run };
+    let request = BackfillRequest { since, until, rate: rate(body.rate)?, dry_run: body.dry_run };
     let job = state.system.jobs().begin_backfill(&found, request).await?;
-    let job = shown(job);
-    let location = format!("/api/v1/jobs/{}", job.id);
-    Ok(HttpResponse::Accepted().insert_header(("Location", location)).json(job))
+    Ok(accepted(&shown(&state, job)))
 }
 
 /// An instant, or a length of time before `now`.
@@ -164,7 +231,7 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
         ));
     }
     let (limit, skip) = (query.limit()?, query.cursor("j")?.map_or(0, |[skip]| skip));
-    let all = state.system.jobs().list().into_iter().map(shown);
+    let all = state.system.jobs().list().into_iter().map(|job| shown(&state, job));
     let mut all = all.filter(|job| wanted.is_none_or(|wanted| job.state == wanted));
     let skip = usize::try_from(skip).unwrap_or(usize::MAX);
     let items: Vec<Job> = all.by_ref().skip(skip).take(limit).collect();
@@ -180,12 +247,12 @@ fn id(text: &str) -> Result<JobId, Error> {
 #[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)), responses((status = 200, body = Job), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, path: web::Path<String>) -> Result<HttpResponse, Error> {
     let job = state.system.jobs().get(&id(&path)?).ok_or_else(|| Error::not_found("job"))?;
-    Ok(HttpResponse::Ok().json(shown(job)))
+    Ok(HttpResponse::Ok().json(shown(&state, job)))
 }
 
-/// End a running job. What it queued already is delivered all the same.
+/// End a running job. What it did already stays done: what it queued is delivered all the same.
 #[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)), responses((status = 200, body = Job), (status = 404, body = crate::error::Problem), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn cancel(state: web::Data<State>, path: web::Path<String>) -> Result<HttpResponse, Error> {
     let job = state.system.jobs().cancel(&id(&path)?).await?;
-    Ok(HttpResponse::Ok().json(shown(job)))
+    Ok(HttpResponse::Ok().json(shown(&state, job)))
 }

@@ -69,6 +69,8 @@ pub struct Page<T> {
         dead_letter_groups::groups,
         dead_letters::replay,
         dead_letters::replay_one,
+        dead_letters::discard,
+        dead_letters::discard_one,
         stats::get,
         health::get,
         health::live,
@@ -126,6 +128,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters", "GET, HEAD").route(get().to(dead_letters::list)))
         .service(resource("/dead-letters/groups", "GET, HEAD").route(get().to(dead_letter_groups::groups)))
         .service(resource("/dead-letters/replay", "POST").route(web::post().to(dead_letters::replay)))
+        .service(resource("/dead-letters/discard", "POST").route(web::post().to(dead_letters::discard)))
+        .service(resource("/dead-letters/{id}/discard", "POST").route(web::post().to(dead_letters::discard_one)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
         .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
         .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
