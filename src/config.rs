@@ -142,6 +142,7 @@ const KEYS: &[(&str, Apply)] = &[
     ("drain", |c, v| span(&mut c.drain, v)),
     ("egress.allow_private", |c, v| networks(&mut c.egress.allow_private, v)),
     ("egress.allow_http", |c, v| set(&mut c.egress.allow_http, v, "true or false")),
+    ("delivery.max_in_flight", |c, v| positive(&mut c.delivery.in_flight_max_total, v)),
     ("delivery.endpoint_max_in_flight", |c, v| positive(&mut c.delivery.in_flight_max, v)),
     ("delivery.threads", |c, v| positive(&mut c.delivery.threads, v)),
     ("delivery.timeout", |c, v| span(&mut c.delivery.timeout, v)),

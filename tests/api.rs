@@ -415,6 +415,7 @@ async fn metrics_are_what_prometheus_reads() {
         ("deliveries", "gauge"),
         ("attempts_total", "counter"),
         ("attempt_duration_seconds", "histogram"),
+        ("attempts_in_flight", "gauge"),
         ("circuits_open", "gauge"),
         ("circuits_opened_total", "counter"),
         ("actor_panics_total", "counter"),

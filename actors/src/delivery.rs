@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     directory::Live,
+    places::{Granted, Place, Places, Waiter},
     sender::{Report, Sender, Target, Webhook},
     settler::Settler,
     shared::Shared,
@@ -82,8 +83,9 @@ struct Fetched {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Loaded {
-    seq: Seq,
-    origin: Origin,
+    entry: Entry,
+    /// Where its turn has come already.
+    place: Option<Place>,
     result: Result<Option<Arc<Event>>, StoreError>,
 }
 
@@ -103,6 +105,7 @@ pub(crate) struct DeliveryActor {
     /// In words, why there is none.
     target: Result<Rc<Target>, String>,
     sender: Rc<Sender>,
+    places: Rc<Places>,
     machine: Machine,
     dice: Box<dyn Dice>,
     payloads: FxHashMap<Seq, Arc<Event>>,
@@ -121,7 +124,11 @@ impl DeliveryActor {
         let endpoint = subscription.endpoint;
         let live = shared.directory.live(endpoint);
         live.reset();
+        let places = Places::of_this_thread(&shared);
+        // What the actor before it waited for.
+        places.withdraw(endpoint);
         Self {
+            places,
             target: target(&shared, &subscription),
             sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
             machine: Machine::recalled(settings(&shared, &subscription), shared.circuits.recall(endpoint)),
@@ -181,17 +188,30 @@ impl DeliveryActor {
     }
 
     fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
-        let Entry { seq, origin, .. } = entry;
-        self.live.began(seq, entry.next_at.is_some());
-        if let Some(event) = self.payloads.get(&seq).cloned() {
-            return self.send(event, origin, context);
+        match self.payloads.get(&entry.seq).cloned() {
+            Some(event) => self.take_turn(entry, event, context),
+            None => self.load(entry, None, context),
         }
-        let (pending, this) = (self.shared.store.log.get(seq), context.address());
-        actix_rt::spawn(async move { this.do_send(Loaded { seq, origin, result: pending.await }) });
     }
 
-    fn send(&self, event: Arc<Event>, origin: Origin, context: &Context<Self>) {
-        let seq = event.seq;
+    fn load(&self, entry: Entry, place: Option<Place>, context: &Context<Self>) {
+        let (pending, this) = (self.shared.store.log.get(entry.seq), context.address());
+        actix_rt::spawn(async move { this.do_send(Loaded { entry, place, result: pending.await }) });
+    }
+
+    /// Sends at once where a place is free, otherwise when its turn has come; a large payload is read again then.
+    fn take_turn(&mut self, entry: Entry, event: Arc<Event>, context: &Context<Self>) {
+        if let Some(place) = self.places.enter(self.endpoint) {
+            return self.send(entry, event, place, context);
+        }
+        self.keep(&event);
+        let priority = self.subscription.spec.priority(event.head.level, entry.origin);
+        self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry });
+    }
+
+    fn send(&self, entry: Entry, event: Arc<Event>, place: Place, context: &Context<Self>) {
+        let Entry { seq, origin, .. } = entry;
+        self.live.began(seq, entry.next_at.is_some());
         let mut answer = Answer { to: context.address(), seq, report: None };
         let target = match &self.target {
             Ok(target) => target.clone(),
@@ -201,9 +221,11 @@ impl DeliveryActor {
             }
         };
         let (sender, endpoint) = (self.sender.clone(), self.endpoint);
+        let place = place.used();
         actix_rt::spawn(async move {
-            // Whatever happens in here, the answer goes out when it is dropped.
+            // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
             let mut answer = answer;
+            let _place = place;
             let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
             let webhook = Webhook { id, origin, traceparent: event.traceparent(), body: event.standard_body() };
             answer.report = Some(sender.attempt(&target, &webhook).await);
@@ -284,6 +306,12 @@ impl DeliveryActor {
         let mut settings = settings(&self.shared, &self.subscription);
         settings.is_paused |= self.is_draining || self.is_halted;
         self.tell(Input::Configured { settings, is_new_target }, None, context);
+        if settings.is_paused {
+            // Nobody is to wait for what will not be sent.
+            for entry in self.places.withdraw(self.endpoint) {
+                context.notify(Finished { seq: entry.seq, report: None });
+            }
+        }
     }
 
     fn keep(&mut self, event: &Arc<Event>) {
@@ -430,6 +458,7 @@ impl Handler<Stop> for DeliveryActor {
 
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
         self.live.reset();
+        self.places.forget(self.endpoint);
         context.stop();
     }
 }
@@ -461,11 +490,29 @@ impl Handler<Loaded> for DeliveryActor {
     type Result = ();
 
     /// Meanwhile the endpoint may have been paused, or its circuit may have opened.
-    fn handle(&mut self, Loaded { seq, origin, result }: Loaded, context: &mut Self::Context) {
-        match result {
-            Ok(Some(event)) if self.machine.may_attempt(seq) => self.send(event, origin, context),
-            Ok(Some(_)) => context.notify(Finished { seq, report: None }),
-            result => context.notify(Finished { seq, report: self.unsent(seq, result) }),
+    fn handle(&mut self, Loaded { entry, place, result }: Loaded, context: &mut Self::Context) {
+        let seq = entry.seq;
+        match (result, place) {
+            (Ok(Some(_)), _) if !self.machine.may_attempt(seq) => context.notify(Finished { seq, report: None }),
+            (Ok(Some(event)), Some(place)) => self.send(entry, event, place, context),
+            (Ok(Some(event)), None) => self.take_turn(entry, event, context),
+            (result, _) => context.notify(Finished { seq, report: self.unsent(seq, result) }),
+        }
+    }
+}
+
+impl Handler<Granted> for DeliveryActor {
+    type Result = ();
+
+    /// As above.
+    fn handle(&mut self, Granted { entry, place }: Granted, context: &mut Self::Context) {
+        let seq = entry.seq;
+        if !self.machine.may_attempt(seq) {
+            return context.notify(Finished { seq, report: None });
+        }
+        match self.payloads.get(&seq).cloned() {
+            Some(event) => self.send(entry, event, place, context),
+            None => self.load(entry, Some(place), context),
         }
     }
 }

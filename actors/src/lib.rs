@@ -15,6 +15,7 @@ mod ingest;
 mod jobs;
 mod letters;
 pub mod metrics;
+mod places;
 mod resolver;
 mod router;
 mod sender;
@@ -69,6 +70,8 @@ pub struct Options {
 pub struct DeliveryOptions {
     /// Attempts in flight for one endpoint at most.
     pub in_flight_max: u16,
+    /// Attempts in flight over all endpoints, those that hang apart; each thread has its share.
+    pub in_flight_max_total: usize,
     /// The longest an attempt may take, from the name's resolution to the answer's last byte.
     pub timeout: Duration,
     /// When a delivery is tried again.
@@ -85,6 +88,7 @@ impl Default for DeliveryOptions {
     fn default() -> Self {
         Self {
             in_flight_max: 16,
+            in_flight_max_total: 100,
             timeout: Duration::from_secs(10),
             retry: retry::Policy::default(),
             breaker: breaker::Settings::default(),

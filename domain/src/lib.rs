@@ -22,6 +22,7 @@ pub mod secret;
 pub mod signing;
 pub mod subscription;
 pub mod time;
+pub mod turns;
 pub mod window;
 
 pub use delivery::{Class, Origin, Outcome, Verdict};

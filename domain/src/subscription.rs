@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    EndpointNo, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
+    EndpointNo, Level, Origin, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
     filter::{self, Filter, Pool},
     job::Rate,
     secret::Secret,
@@ -50,6 +50,9 @@ pub struct Spec {
     /// The header that carries the plain signature; `null` leaves it out.
     #[serde(default = "default_signature_header")]
     pub signature_header: Option<String>,
+    /// Its share where all endpoints together wait for a turn; where absent `normal`, and `high` for what is CRITICAL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
     /// What differs from the server's settings for retries.
     #[serde(default)]
     pub retry: Retry,
@@ -98,6 +101,19 @@ pub enum Format {
     Standard,
 }
 
+/// A share of the attempts that all endpoints together may have in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Four turns to one of low priority.
+    High,
+    /// Two turns to one of low priority.
+    #[default]
+    Normal,
+    /// What can wait.
+    Low,
+}
+
 /// What differs from the server's settings for retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +157,16 @@ pub const SHOWN_ONLY: [&str; 8] =
     ["id", "created_at", "updated_at", "version", "state", "disabled_reason", "circuit", "paused"];
 
 impl Spec {
+    /// The share of an event's delivery. What is sent after the fact can wait; beyond that a person's word holds.
+    pub fn priority(&self, level: Level, origin: Origin) -> Priority {
+        match (origin, self.priority, level) {
+            (Origin::Backfill, _, _) => Priority::Low,
+            (_, Some(priority), _) => priority,
+            (_, None, Level::Critical) => Priority::High,
+            (_, None, _) => Priority::Normal,
+        }
+    }
+
     /// Reads and checks what a person wrote. All that needs no knowledge of the server is checked here; whether the
     /// URL may be reached is [`egress::Policy::check_url`]'s to say.
     pub fn from_json(json: Value) -> Result<Self, Vec<Problem>> {
@@ -281,6 +307,17 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_critical_goes_first_unless_a_person_says_otherwise() {
+        let priority =
+            |value: Value, level, origin| Spec::from_json(with("priority", value)).unwrap().priority(level, origin);
+        assert_eq!(priority(Value::Null, Level::Error, Origin::Live), Priority::Normal);
+        assert_eq!(priority(Value::Null, Level::Critical, Origin::Live), Priority::High);
+        assert_eq!(priority(json!("low"), Level::Critical, Origin::Live), Priority::Low);
+        assert_eq!(priority(json!("high"), Level::Info, Origin::Live), Priority::High);
+        assert_eq!(priority(json!("high"), Level::Critical, Origin::Backfill), Priority::Low);
+    }
+
+    #[test]
     fn wrong_members_are_refused_with_their_pointer() {
         for (member, value, pointer) in [
             ("name", json!(""), "/name"),
@@ -296,6 +333,7 @@ pub(crate) mod tests {
             ("rate_limit", json!({"per_second": 0}), "/rate_limit/per_second"),
             ("rate_limit", json!({"per_minute": 5}), "/rate_limit/per_minute"),
             ("ordering", json!("loose"), "/ordering"),
+            ("priority", json!("urgent"), "/priority"),
             ("timeout", json!("10"), "/timeout"),
             ("timeout", json!("1h"), "/timeout"),
             ("format", json!("xml"), "/format"),

@@ -251,6 +251,7 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         ("filters", json("filters")),
         ("headers", json("headers")),
         ("signature_header", json("signature_header")),
+        ("priority", json("priority")),
         ("retry", json("retry")),
         ("rate_limit", json("rate_limit")),
         ("ordering", json("ordering")),

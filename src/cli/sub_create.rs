@@ -55,6 +55,9 @@ pub(crate) struct CreateArgs {
     /// One delivery at a time in the order of the log; while one is retried, those behind it wait
     #[arg(long)]
     strict_order: bool,
+    /// Its share where all endpoints together wait for a turn [default: normal, and high for what is CRITICAL]
+    #[arg(long, value_name = "CLASS", value_parser = ["high", "normal", "low"])]
+    priority: Option<String>,
     /// Attempts in all before it becomes a dead letter
     #[arg(long, value_name = "N")]
     max_attempts: Option<u16>,
@@ -147,6 +150,7 @@ impl CreateArgs {
         set("description", self.description.clone().map(Value::from));
         set("signature_header", self.signature_header.clone().map(Value::from));
         set("rate_limit", self.rate_limit.map(|per_second| json!({"per_second": per_second})));
+        set("priority", self.priority.clone().map(Value::from));
         set("ordering", self.strict_order.then(|| "strict".into()));
         set("signature_header", self.no_signature_header.then_some(Value::Null));
         set("enabled", self.disabled.then_some(Value::Bool(false)));

@@ -103,6 +103,7 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
             metrics.attempts[class as usize].load(Relaxed),
         );
     }
+    text.gauge("attempts_in_flight", "Attempts under way.", system.attempting());
     text.histogram("attempt_duration_seconds", "How long attempts took.", &metrics.attempt_duration);
     text.gauge("circuits_open", "Endpoints that are left alone.", system.circuits_open());
     text.counter("circuits_opened_total", "Times a circuit opened.", metrics.circuits_opened.load(Relaxed));

@@ -53,6 +53,10 @@ pub struct Optional {
     pub headers: Option<BTreeMap<String, String>>,
     /// The header that carries the plain signature, `X-Webhook-Signature` where absent; `null` leaves it out.
     pub signature_header: Option<String>,
+    /// `high`, `normal` or `low`: its share where all endpoints together wait for a turn. Where absent `normal`, and
+    /// `high` for events of level CRITICAL.
+    #[schema(example = "normal")]
+    pub priority: Option<String>,
     /// What differs from the server's settings for retries.
     pub retry: Option<Retry>,
     /// How many attempts may begin in a time; no limit where absent.
@@ -183,6 +187,7 @@ mod tests {
             format: Some("standard".into()),
             headers: Some(BTreeMap::from([("X-Team".into(), "payments".into())])),
             signature_header: Some("X-Signed".into()),
+            priority: Some("low".into()),
             retry: Some(Retry { max_attempts: Some(3), max_age: text() }),
             rate_limit: Some(RateLimit { per_second: 0.5 }),
             ordering: Some("strict".into()),

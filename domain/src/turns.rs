@@ -1,0 +1,510 @@
+//! Who may send next, where all endpoints together may have only so many attempts in the air.
+//!
+//! Pure: [`Turns::enter`] gives a [`Place`] at once where one is free, [`Turns::wait`] stands in line, [`Turns::next`]
+//! says whose turn it is, and [`Turns::wake_at`] when to ask again without anything having happened.
+//!
+//! A place is held until the attempt ends, but at most for [`PATIENCE`]: what takes longer stays in the air without
+//! one, so whatever hangs, places come back. An endpoint is **trusted** once an attempt of its ended within that time,
+//! until one does not. Those that are not trusted (new ones, and those that hang) hold at most half of the places at a
+//! time, for a shorter time ([`PATIENCE_UNTRUSTED`]), and begin no more than [`UNTRUSTED_MAX`] attempts each while as
+//! many are in the air as there are places. So a healthy endpoint always finds places, and what is in the air beyond
+//! the capacity are only attempts that hang.
+//!
+//! Classes share by weight (stride scheduling), the endpoints of a class take turns, and what waits for one endpoint in
+//! one class goes in the order in which it came. A class or an endpoint that waited for nothing saves nothing up.
+//!
+//! Invariants:
+//! - no more places are held than there are;
+//! - nobody who may go waits while a place is free, once [`Turns::next`] said `None`;
+//! - nobody overtakes one who may go and came before, but by weight.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+// Endpoints are numbered by Loghorn itself, so nobody can make them collide.
+use rustc_hash::FxHashMap;
+
+use crate::{EndpointNo, subscription::Priority};
+
+/// The longest that an attempt of a trusted endpoint holds a place; also what an attempt may take to be trusted.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest that an attempt of another endpoint holds a place.
+pub const PATIENCE_UNTRUSTED: Duration = Duration::from_millis(250);
+/// Attempts that an endpoint that is not trusted may have in the air while the capacity is used up.
+pub const UNTRUSTED_MAX: u32 = 2;
+
+/// How far a class moves on with each turn: the inverse of its weight, which is 4, 2, 1.
+const STRIDES: [u64; CLASSES] = [1, 2, 4];
+const CLASSES: usize = 3;
+
+/// An attempt in the air; to be given back with [`Turns::end`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place(u64);
+
+#[derive(Debug)]
+struct Attempt {
+    endpoint: EndpointNo,
+    began: Duration,
+    /// `None`: it holds no place any more.
+    held_until: Option<Duration>,
+    is_trusted: bool,
+}
+
+/// What an endpoint may count on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Trusted,
+    Untrusted,
+    /// Not trusted, and with all that it may have in the air.
+    Full,
+}
+
+#[derive(Debug)]
+struct Endpoint<T> {
+    in_air: u32,
+    is_trusted: bool,
+    waiting: [VecDeque<T>; CLASSES],
+    /// Where it stands in line, by class.
+    lined_up: [Option<(Standing, u64)>; CLASSES],
+}
+
+impl<T> Endpoint<T> {
+    fn new() -> Self {
+        Self { in_air: 0, is_trusted: false, waiting: Default::default(), lined_up: [None; CLASSES] }
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.is_trusted, self.in_air < UNTRUSTED_MAX) {
+            (true, _) => Standing::Trusted,
+            (false, true) => Standing::Untrusted,
+            (false, false) => Standing::Full,
+        }
+    }
+}
+
+/// The endpoints of one class that wait, by standing and turn.
+#[derive(Debug, Default)]
+struct Lines([BTreeMap<u64, EndpointNo>; 3]);
+
+/// The places, and who waits for one. `T`: whom to tell.
+#[derive(Debug)]
+pub struct Turns<T> {
+    capacity: usize,
+    in_air: FxHashMap<Place, Attempt>,
+    held: usize,
+    held_untrusted: usize,
+    /// No place comes back by itself before this.
+    due: Option<Duration>,
+    endpoints: FxHashMap<EndpointNo, Endpoint<T>>,
+    waiting: usize,
+    lines: [Lines; CLASSES],
+    /// How far each class has come, and the one whose turn it last was.
+    passes: [u64; CLASSES],
+    pass: u64,
+    places: u64,
+    turns: u64,
+}
+
+impl<T> Turns<T> {
+    /// So many places, at least one.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            in_air: FxHashMap::default(),
+            held: 0,
+            held_untrusted: 0,
+            due: None,
+            endpoints: FxHashMap::default(),
+            waiting: 0,
+            lines: Default::default(),
+            passes: [0; CLASSES],
+            pass: 0,
+            places: 0,
+            turns: 0,
+        }
+    }
+
+    /// A place for an attempt of `endpoint` that begins now, if one is free for it.
+    pub fn enter(&mut self, endpoint: EndpointNo, now: Duration) -> Option<Place> {
+        let known = self.endpoints.entry(endpoint).or_insert_with(Endpoint::new);
+        let standing = known.standing();
+        // Whoever waits may not go, and what waits for this endpoint would wait for the same reason.
+        self.may_go(standing).then(|| self.begin(endpoint, now))
+    }
+
+    /// Stands in line.
+    pub fn wait(&mut self, endpoint: EndpointNo, priority: Priority, waiter: T) {
+        let class = priority as usize;
+        if self.lines[class].0.iter().all(BTreeMap::is_empty) {
+            self.passes[class] = self.passes[class].max(self.pass);
+        }
+        self.endpoints.entry(endpoint).or_insert_with(Endpoint::new).waiting[class].push_back(waiter);
+        self.waiting += 1;
+        self.line_up(endpoint, class, false);
+    }
+
+    /// Whose turn it is now, with a place for it; to be asked until `None`.
+    pub fn next(&mut self, now: Duration) -> Option<(Place, T)> {
+        if self.waiting == 0 {
+            return None;
+        }
+        self.take_back(now);
+        let (class, endpoint) = self.choose()?;
+        let waiter = self.endpoints.get_mut(&endpoint)?.waiting[class].pop_front()?;
+        self.waiting -= 1;
+        let pass = self.passes[class].max(self.pass.saturating_sub(STRIDES[CLASSES - 1]));
+        self.pass = self.pass.max(pass);
+        self.passes[class] = pass + STRIDES[class];
+        let place = self.begin(endpoint, now);
+        self.line_up(endpoint, class, true);
+        Some((place, waiter))
+    }
+
+    /// The attempt ended.
+    pub fn end(&mut self, place: Place, now: Duration) {
+        let Some(attempt) = self.in_air.remove(&place) else { return };
+        self.let_go(&attempt);
+        if let Some(known) = self.endpoints.get_mut(&attempt.endpoint) {
+            known.in_air = known.in_air.saturating_sub(1);
+            known.is_trusted = now.saturating_sub(attempt.began) < PATIENCE;
+            self.standing_changed(attempt.endpoint);
+        }
+    }
+
+    /// The attempt was not made after all: nothing is learned from it.
+    pub fn give_back(&mut self, place: Place) {
+        let Some(attempt) = self.in_air.remove(&place) else { return };
+        self.let_go(&attempt);
+        if let Some(known) = self.endpoints.get_mut(&attempt.endpoint) {
+            known.in_air = known.in_air.saturating_sub(1);
+            self.standing_changed(attempt.endpoint);
+        }
+    }
+
+    /// Takes all of an endpoint out of the lines.
+    pub fn withdraw(&mut self, endpoint: EndpointNo) -> Vec<T> {
+        let Some(known) = self.endpoints.get_mut(&endpoint) else { return Vec::new() };
+        let waiters: Vec<T> = known.waiting.iter_mut().flat_map(|waiting| waiting.drain(..)).collect();
+        self.waiting -= waiters.len();
+        self.standing_changed(endpoint);
+        waiters
+    }
+
+    /// The same, and nothing is remembered of the endpoint.
+    pub fn forget(&mut self, endpoint: EndpointNo) -> Vec<T> {
+        let waiters = self.withdraw(endpoint);
+        self.endpoints.remove(&endpoint);
+        waiters
+    }
+
+    /// When to ask [`Turns::next`] again, unless something happens before.
+    pub fn wake_at(&self) -> Option<Duration> {
+        self.due.filter(|_| self.waiting > 0)
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    fn may_go(&self, standing: Standing) -> bool {
+        let untrusted_max = (self.capacity / 2).max(1);
+        self.held < self.capacity
+            && (standing == Standing::Trusted || self.held_untrusted < untrusted_max)
+            && (standing != Standing::Full || self.in_air.len() < self.capacity)
+    }
+
+    fn begin(&mut self, endpoint: EndpointNo, now: Duration) -> Place {
+        let known = self.endpoints.entry(endpoint).or_insert_with(Endpoint::new);
+        known.in_air += 1;
+        let is_trusted = known.is_trusted;
+        let until = now + if is_trusted { PATIENCE } else { PATIENCE_UNTRUSTED };
+        self.held += 1;
+        self.held_untrusted += usize::from(!is_trusted);
+        self.due = Some(self.due.map_or(until, |due| due.min(until)));
+        self.places += 1;
+        let place = Place(self.places);
+        self.in_air.insert(place, Attempt { endpoint, began: now, held_until: Some(until), is_trusted });
+        place
+    }
+
+    fn let_go(&mut self, attempt: &Attempt) {
+        if attempt.held_until.is_some() {
+            self.held -= 1;
+            self.held_untrusted -= usize::from(!attempt.is_trusted);
+        }
+    }
+
+    /// Takes places back from attempts that hold them for too long. Everything in the air is looked at, but no more
+    /// often than a place is due: while all is well, that is about once in [`PATIENCE`].
+    fn take_back(&mut self, now: Duration) {
+        if self.due.is_none_or(|due| due > now) {
+            return;
+        }
+        let (mut due, mut fallen) = (None::<Duration>, Vec::new());
+        for attempt in self.in_air.values_mut() {
+            let Some(until) = attempt.held_until else { continue };
+            if until > now {
+                due = Some(due.map_or(until, |due| due.min(until)));
+                continue;
+            }
+            attempt.held_until = None;
+            self.held -= 1;
+            self.held_untrusted -= usize::from(!attempt.is_trusted);
+            if attempt.is_trusted {
+                fallen.push(attempt.endpoint);
+            }
+        }
+        self.due = due;
+        for endpoint in fallen {
+            if let Some(known) = self.endpoints.get_mut(&endpoint) {
+                known.is_trusted = false;
+                self.standing_changed(endpoint);
+            }
+        }
+    }
+
+    /// The class and the endpoint that go next.
+    fn choose(&self) -> Option<(usize, EndpointNo)> {
+        let may = [Standing::Trusted, Standing::Untrusted, Standing::Full].map(|standing| self.may_go(standing));
+        let first = |lines: &Lines| {
+            let open = lines.0.iter().zip(may).filter(|(_, may)| *may);
+            open.filter_map(|(line, _)| line.first_key_value()).min().map(|(_, endpoint)| *endpoint)
+        };
+        let firsts = self.lines.iter().enumerate().filter_map(|(class, lines)| Some((class, first(lines)?)));
+        firsts.min_by_key(|(class, _)| self.passes[*class])
+    }
+
+    /// Puts the endpoint where it belongs; `is_last`: it had its turn.
+    fn line_up(&mut self, endpoint: EndpointNo, class: usize, is_last: bool) {
+        let Some(known) = self.endpoints.get_mut(&endpoint) else { return };
+        let (standing, before) = (known.standing(), known.lined_up[class]);
+        let wanted = (!known.waiting[class].is_empty()).then(|| {
+            let turn = before.filter(|_| !is_last).map(|(_, turn)| turn);
+            let turn = turn.unwrap_or_else(|| {
+                self.turns += 1;
+                self.turns
+            });
+            (standing, turn)
+        });
+        if wanted == before {
+            return;
+        }
+        known.lined_up[class] = wanted;
+        if let Some((standing, turn)) = before {
+            self.lines[class].0[standing as usize].remove(&turn);
+        }
+        if let Some((standing, turn)) = wanted {
+            self.lines[class].0[standing as usize].insert(turn, endpoint);
+        }
+    }
+
+    fn standing_changed(&mut self, endpoint: EndpointNo) {
+        if self.waiting == 0 && self.endpoints.get(&endpoint).is_none_or(|known| known.lined_up == [None; CLASSES]) {
+            return;
+        }
+        (0..CLASSES).for_each(|class| self.line_up(endpoint, class, false));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HIGH: Priority = Priority::High;
+    const NORMAL: Priority = Priority::Normal;
+    const LOW: Priority = Priority::Low;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// Makes `endpoint` trusted.
+    fn trust<T>(turns: &mut Turns<T>, endpoint: u32, now: Duration) {
+        let place = turns.enter(EndpointNo(endpoint), now).unwrap();
+        turns.end(place, now);
+    }
+
+    #[test]
+    fn classes_share_by_weight_and_endpoints_take_turns() {
+        let mut turns = Turns::new(1);
+        (0..6).for_each(|endpoint| trust(&mut turns, endpoint, ms(0)));
+        let mut place = turns.enter(EndpointNo(0), ms(0)).unwrap();
+        for n in 0..700 {
+            // One endpoint has ten times as much waiting as the other.
+            for (class, priority) in [HIGH, NORMAL, LOW].into_iter().enumerate() {
+                let endpoint = 2 * class as u32 + u32::from(n % 10 == 0);
+                turns.wait(EndpointNo(endpoint), priority, endpoint);
+            }
+        }
+        let mut counts = [0; 6];
+        for _ in 0..140 {
+            turns.end(place, ms(1));
+            let (next, endpoint) = turns.next(ms(1)).unwrap();
+            assert_eq!(turns.next(ms(1)), None, "there is one place");
+            counts[endpoint as usize] += 1;
+            place = next;
+        }
+        assert_eq!(counts, [40, 40, 20, 20, 10, 10]);
+    }
+
+    #[test]
+    fn a_class_that_waited_for_nothing_saves_nothing_up() {
+        let mut turns = Turns::new(1);
+        trust(&mut turns, 1, ms(0));
+        let mut place = turns.enter(EndpointNo(1), ms(0)).unwrap();
+        (0..200).for_each(|_| turns.wait(EndpointNo(1), LOW, LOW));
+        let mut go = |turns: &mut Turns<Priority>, n: usize| {
+            let mut gone = Vec::new();
+            for _ in 0..n {
+                turns.end(place, ms(1));
+                let (next, priority) = turns.next(ms(1)).unwrap();
+                (place, gone) = (next, [gone, vec![priority]].concat());
+            }
+            gone
+        };
+        go(&mut turns, 100);
+        (0..200).for_each(|_| turns.wait(EndpointNo(1), HIGH, HIGH));
+        let low = go(&mut turns, 50).iter().filter(|priority| **priority == LOW).count();
+        assert!((9..=11).contains(&low), "{low} of 50");
+    }
+
+    #[test]
+    fn what_hangs_gives_its_places_back_and_leaves_half_alone() {
+        let mut turns = Turns::<u32>::new(8);
+        (0..20).for_each(|endpoint| trust(&mut turns, endpoint, ms(0)));
+        // Eight of them hang.
+        for endpoint in 0..8 {
+            assert!(turns.enter(EndpointNo(endpoint), ms(0)).is_some());
+        }
+        assert_eq!(turns.enter(EndpointNo(19), ms(1)), None);
+        turns.wait(EndpointNo(19), NORMAL, 19);
+        assert_eq!(turns.next(ms(999)), None);
+        assert_eq!(turns.wake_at(), Some(PATIENCE));
+        let (place, _) = turns.next(PATIENCE).unwrap();
+        turns.end(place, PATIENCE);
+        // They are no longer trusted: one more each, four at a time.
+        let more = (0..8).filter(|endpoint| turns.enter(EndpointNo(*endpoint), PATIENCE).is_some());
+        assert_eq!(more.count(), 4);
+        for healthy in 10..14 {
+            assert!(turns.enter(EndpointNo(healthy), PATIENCE).is_some());
+        }
+        // An endpoint that has two in the air gets no third while the capacity is used up.
+        turns.wait(EndpointNo(0), NORMAL, 0);
+        turns.wait(EndpointNo(7), NORMAL, 7);
+        assert_eq!(turns.next(ms(1100)), None);
+        assert_eq!(turns.next(ms(1250)).unwrap().1, 7);
+        assert_eq!(turns.next(ms(5000)), None);
+        assert_eq!(turns.wake_at(), None, "it waits for one to end");
+    }
+
+    #[test]
+    fn a_slow_endpoint_alone_may_have_more() {
+        let mut turns = Turns::<()>::new(8);
+        for n in 0..4 {
+            assert!(turns.enter(EndpointNo(1), ms(n)).is_some());
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Ask(u32, Priority),
+        End(usize),
+        GiveBack(usize),
+        Withdraw(u32),
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let priority = prop_oneof![Just(HIGH), Just(NORMAL), Just(LOW)];
+        prop_oneof![
+            6 => (0..6u32, priority).prop_map(|(endpoint, priority)| Step::Ask(endpoint, priority)),
+            4 => any::<usize>().prop_map(Step::End),
+            1 => any::<usize>().prop_map(Step::GiveBack),
+            1 => (0..6u32).prop_map(Step::Withdraw),
+            2 => (1..400u64).prop_map(Step::Wait),
+        ]
+    }
+
+    proptest! {
+        /// Whatever happens: capacity is kept, no place is lost, each endpoint's line keeps its order, nobody waits
+        /// who may go, and in the end everybody had a turn.
+        #[test]
+        fn it_is_kept_whatever_happens(capacity in 1..6usize, steps in prop::collection::vec(step(), 1..300)) {
+            let mut turns = Turns::<(u32, usize, usize)>::new(capacity);
+            let (mut now, mut asked) = (ms(0), 0);
+            let mut in_air: Vec<Place> = Vec::new();
+            let mut expected: BTreeMap<(u32, usize), VecDeque<usize>> = BTreeMap::new();
+            for step in steps.into_iter().chain([Step::Wait(300)].into_iter().cycle().take(2000)) {
+                let is_over = matches!(step, Step::Wait(300)) && asked > 0;
+                match step {
+                    Step::Ask(endpoint, priority) => match turns.enter(EndpointNo(endpoint), now) {
+                        Some(place) => in_air.push(place),
+                        None => {
+                            asked += 1;
+                            turns.wait(EndpointNo(endpoint), priority, (endpoint, priority as usize, asked));
+                            expected.entry((endpoint, priority as usize)).or_default().push_back(asked);
+                        }
+                    },
+                    Step::End(n) if !in_air.is_empty() => turns.end(in_air.swap_remove(n % in_air.len()), now),
+                    Step::GiveBack(n) if !in_air.is_empty() => turns.give_back(in_air.swap_remove(n % in_air.len())),
+                    Step::Withdraw(endpoint) => {
+                        let gone = turns.withdraw(EndpointNo(endpoint)).len();
+                        let known = expected.iter_mut().filter(|((of, _), _)| *of == endpoint);
+                        prop_assert_eq!(gone, known.map(|(_, line)| std::mem::take(line).len()).sum::<usize>());
+                    }
+                    Step::Wait(millis) => {
+                        now += ms(millis);
+                        if is_over && let Some(place) = in_air.pop() {
+                            turns.end(place, now);
+                        }
+                    }
+                    _ => {}
+                }
+                while let Some((place, (endpoint, class, n))) = turns.next(now) {
+                    in_air.push(place);
+                    prop_assert_eq!(expected.get_mut(&(endpoint, class)).and_then(VecDeque::pop_front), Some(n));
+                }
+                prop_assert!(turns.held <= capacity);
+                let holding = turns.in_air.values().filter(|attempt| attempt.held_until.is_some());
+                prop_assert_eq!(turns.held, holding.clone().count());
+                prop_assert_eq!(turns.held_untrusted, holding.filter(|attempt| !attempt.is_trusted).count());
+                prop_assert!(turns.held_untrusted <= (capacity / 2).max(1));
+                prop_assert_eq!(turns.in_air.len(), in_air.len());
+                prop_assert_eq!(turns.waiting(), expected.values().map(VecDeque::len).sum::<usize>());
+                for known in turns.endpoints.values() {
+                    let waits = known.waiting.iter().any(|waiting| !waiting.is_empty());
+                    prop_assert!(!waits || !turns.may_go(known.standing()), "one waits that may go");
+                }
+            }
+            prop_assert_eq!(turns.waiting(), 0, "one waits for ever");
+        }
+
+        /// With all three classes waiting all the time each gets its share, to within one round.
+        #[test]
+        fn shares_are_kept(endpoints in 1..5u32, rounds in 1..60usize) {
+            let mut turns = Turns::new(1);
+            (0..3 * endpoints).for_each(|endpoint| trust(&mut turns, endpoint, ms(0)));
+            let mut place = turns.enter(EndpointNo(0), ms(0)).unwrap();
+            let mut counts = [0usize; CLASSES];
+            for endpoint in 0..3 * endpoints {
+                let class = endpoint as usize % CLASSES;
+                let priority = [HIGH, NORMAL, LOW][class];
+                (0..7 * rounds).for_each(|_| turns.wait(EndpointNo(endpoint), priority, class));
+            }
+            for _ in 0..7 * rounds {
+                turns.end(place, ms(1));
+                let (next, class) = turns.next(ms(1)).unwrap();
+                counts[class] += 1;
+                place = next;
+            }
+            for (count, weight) in counts.into_iter().zip([4, 2, 1]) {
+                prop_assert!(count.abs_diff(rounds * weight) <= weight, "{:?}", counts);
+            }
+        }
+    }
+}
