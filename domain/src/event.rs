@@ -3,9 +3,10 @@
 //! The JSON of an event is written once, when it is accepted, and those bytes are what the log keeps and the webhook
 //! carries. Only the id and the seq, known after the append, are put in front of them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use serde_json::{Value, value::RawValue};
 
 use crate::{EndpointNo, EventId, EventType, Level, Problem, Seq, Timestamp};
@@ -157,7 +158,8 @@ impl Event {
     /// The trace that the event belongs to: `metadata.traceparent`, where that is one (W3C Trace Context, level 1).
     pub fn traceparent(&self) -> Option<String> {
         // Nearly no event has one: its JSON need not be read for that.
-        memchr::memmem::find(&self.tail, b"\"traceparent\"")?;
+        static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"traceparent\""));
+        NAME.find(&self.tail)?;
         let json: Value = serde_json::from_str(&self.json()).ok()?;
         json["metadata"]["traceparent"].as_str().filter(|text| is_traceparent(text)).map(str::to_owned)
     }
