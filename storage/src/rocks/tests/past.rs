@@ -171,31 +171,3 @@ async fn a_backfill_between_two_steps_of_a_purge_is_purged_with_the_rest() {
     let expected = Counters { matched: 2402, cancelled: 2401, waiting: 1, ..Counters::default() };
     assert_eq!(bench.counters(B).await, expected);
 }
-
-#[tokio::test]
-#[ignore = "measures; for a release build"]
-#[expect(clippy::disallowed_methods, reason = "it measures real time")]
-async fn scanning_is_fast() {
-    const N: u64 = 400_000;
-    let place = Place::new();
-    let store = super::open(Options { tail_bytes_max: 0, ..place.options() }, Arc::new(StillClock)).unwrap();
-    let mut new = event(1000, None);
-    // Of many letters, so that it does not compress to nothing.
-    let text: String = (0..400u32).map(|n| char::from(b'a' + ((n * n * 7919) >> 5) as u8 % 26)).collect();
-    new.tail = format!("\"message\":\"{text}\"}}").into();
-    for _ in 0..N / 1000 {
-        store.log.append(vec![new.clone(); 1000]).await.unwrap();
-    }
-    for n_max in [1000, 10_000] {
-        let begun = std::time::Instant::now();
-        let (mut after, mut n) = (Seq(0), 0);
-        loop {
-            let events = store.reads.scan(after, n_max, 4 << 20).await.unwrap();
-            let Some(last) = events.last() else { break };
-            (after, n) = (last.seq, n + events.len() as u64);
-        }
-        let took = begun.elapsed();
-        assert_eq!(n, N);
-        println!("{n_max} at a time: {:.0} events/s", n as f64 / took.as_secs_f64());
-    }
-}
