@@ -8,6 +8,7 @@ mod body;
 mod elements;
 pub mod error;
 mod guard;
+mod json;
 mod lists;
 pub mod shippers;
 

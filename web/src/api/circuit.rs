@@ -3,15 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{Subscription, breaker::Action};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::subscriptions;
-use crate::{
-    State,
-    body::{self, Reading, value_room},
-    error::Error,
-    lists::Query,
-};
+use crate::{State, error::Error, json, lists::Query};
 
 /// How a circuit stands.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -67,9 +61,7 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     let found = subscriptions::find(&state, &id)?;
-    let mut body = body::read(&state, &request, payload, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
-    let CircuitBody { action } = subscriptions::json(Value::Object(subscriptions::value(&body.bytes, &[])?))?;
+    let CircuitBody { action } = json::read(&state, &request, payload, &[]).await?;
     state.system.act_on_circuit(found.endpoint, action).await?;
     Ok(HttpResponse::Ok().json(shown(&state, &found)))
 }

@@ -17,14 +17,8 @@ use super::{
     Page,
     deliveries::{self, Delivery},
     jobs::{self, Job},
-    subscriptions,
 };
-use crate::{
-    State,
-    body::{self, Reading, value_room},
-    error::Error,
-    lists::Query,
-};
+use crate::{State, error::Error, json, lists::Query};
 
 /// Most ids in one request.
 const IDS_MAX: usize = 1000;
@@ -120,10 +114,7 @@ async fn act(
     payload: web::Payload,
     act: Act,
 ) -> Result<HttpResponse, Error> {
-    let mut body = body::read(state, request, payload, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
-    let Replay { filter, rate, dry_run } =
-        subscriptions::json(Value::Object(subscriptions::value(&body.bytes, &["filter"])?))?;
+    let Replay { filter, rate, dry_run } = json::read(state, request, payload, &["filter"]).await?;
     let (filter, rate) = (read(state, filter)?, jobs::rate(rate)?);
     let all = state.system.jobs();
     if dry_run {

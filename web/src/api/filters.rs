@@ -16,13 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::{jobs::time, subscriptions};
-use crate::{
-    State,
-    body::{self, Reading, value_room},
-    error::Error,
-    lists::Query,
-};
+use super::jobs::time;
+use crate::{State, body, error::Error, json, lists::Query};
 
 /// Trials at a time; each reads the log as fast as it can.
 pub(crate) const AT_ONCE: usize = 4;
@@ -180,10 +175,7 @@ pub(crate) async fn test(
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
-    let mut body = body::read(&state, &request, payload, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
-    let object = subscriptions::value(&body.bytes, &["filters", "sample"])?;
-    let Test { events, filters, sample } = subscriptions::json(Value::Object(object))?;
+    let Test { events, filters, sample } = json::read(&state, &request, payload, &["filters", "sample"]).await?;
     let trial = trial(events, &filters)?;
     if let Some(event) = &sample.event {
         return Ok(HttpResponse::Ok().json(one(&state, trial, &sample, event)?));

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::{Page, dead_letters::Filter, subscriptions};
 use crate::{
     State,
-    body::{self, Reading, value_room},
     error::Error,
+    json,
     lists::{self, Query},
 };
 
@@ -191,9 +191,7 @@ pub(crate) async fn backfill(
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     let found = subscriptions::find(&state, &id)?;
-    let mut body = body::read(&state, &request, payload, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
-    let body: BackfillBody = subscriptions::json(Value::Object(subscriptions::value(&body.bytes, &[])?))?;
+    let body: BackfillBody = json::read(&state, &request, payload, &[]).await?;
     let now = state.system.clock().now();
     let since = time("/since", &body.since, now)?;
     let until = body.until.as_deref().map(|text| time("/until", text, now)).transpose()?.unwrap_or(now);

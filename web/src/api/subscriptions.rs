@@ -8,7 +8,7 @@ use loghorn_domain::{
     secret::Secret,
     subscription::{SHOWN_ONLY, Spec},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     State,
-    body::{self, Reading, value_room},
     error::Error,
+    json,
     lists::{self, Query},
 };
 
@@ -112,36 +112,13 @@ fn if_match(request: &HttpRequest, current: u32) -> Result<Option<u32>, Error> {
     Err(Error::stale(current))
 }
 
-/// Reads a JSON value with a pointer to what is wrong.
-pub(crate) fn json<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
-    serde_path_to_error::deserialize(value).map_err(|error| Error::invalid([Problem::of_json(&error)]))
-}
-
-/// A JSON object, in which `nested` are objects too. serde also reads a struct from a list: `[]` would be one with all
-/// its defaults, and an empty filter means everything.
-pub(crate) fn value(bytes: &[u8], nested: &[&str]) -> Result<Map<String, Value>, Error> {
-    let bad = |error: serde_json::Error| {
-        Error::malformed(format!("not well-formed JSON: {error}"), "send one JSON object in UTF-8")
-    };
-    let expected = |pointer: String| Error::invalid([Problem::new(pointer, "expected a JSON object")]);
-    let Value::Object(object) = serde_json::from_slice(bytes).map_err(bad)? else {
-        return Err(expected(String::new()));
-    };
-    match nested.iter().find(|member| object.get(**member).is_some_and(Value::is_array)) {
-        Some(member) => Err(expected(format!("/{member}"))),
-        None => Ok(object),
-    }
-}
-
 async fn object(
     state: &web::Data<State>,
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
-    let mut body = body::read(state, request, payload, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
-    let mut object = value(&body.bytes, &["filters", "retry", "rate_limit"])?;
+    let mut object = json::object(state, request, payload, &["filters", "retry", "rate_limit"]).await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);
