@@ -18,7 +18,6 @@ use loghorn_storage::Error as StoreError;
 use crate::{
     jobs::{End, Jobs},
     shared::Shared,
-    supervisor::Requeued,
 };
 
 /// Events and bytes that are read at a time.
@@ -91,10 +90,7 @@ impl Work<'_> {
                 }
             }
             self.job.cursor = last;
-            self.show(None);
-            if self.shared.clock.monotonic().saturating_sub(self.saved_at) >= SAVE_EVERY {
-                self.save().await?;
-            }
+            self.progressed().await?;
         }
         Ok(End::Done)
     }
@@ -166,10 +162,7 @@ impl Work<'_> {
             self.job.skipped += new.len() as u64 - made;
             self.job.cursor = lot.last().map_or(self.job.cursor, |(seq, _)| *seq);
             self.pace(made);
-            self.show(None);
-            if self.shared.clock.monotonic().saturating_sub(self.saved_at) >= SAVE_EVERY {
-                self.save().await?;
-            }
+            self.progressed().await?;
             rest = after;
         }
         Ok(None)
@@ -179,14 +172,8 @@ impl Work<'_> {
         let (shared, endpoint) = (self.shared, self.job.endpoint);
         fail::fail_point!("backfill::make");
         let made = shared.store.queue.backfill(shared.fence, endpoint, lot.to_vec(), shared.clock.now()).await?;
-        if made == 0 {
-            return Ok(0);
-        }
-        if shared.subscriptions.get(&self.job.subscription).is_none() {
-            // It was deleted meanwhile, and its queue may have been emptied before this came into it.
-            shared.store.queue.purge(shared.fence, endpoint, shared.clock.now()).await?;
-        } else if let Some(supervisor) = shared.changes.supervisor() {
-            supervisor.do_send(Requeued(vec![(endpoint, first)]));
+        if made > 0 {
+            shared.requeued(vec![(endpoint, first)]).await?;
         }
         Ok(made)
     }
@@ -250,6 +237,15 @@ impl Work<'_> {
             let made = u32::try_from(made).unwrap_or(u32::MAX);
             self.next_lot_at = self.next_lot_at.max(self.shared.clock.monotonic()) + rate.interval() * made;
         }
+    }
+
+    /// Shows how far it is, and keeps it now and then.
+    async fn progressed(&mut self) -> Result<(), StoreError> {
+        self.show(None);
+        if self.shared.clock.monotonic().saturating_sub(self.saved_at) >= SAVE_EVERY {
+            self.save().await?;
+        }
+        Ok(())
     }
 
     fn show(&self, waiting: Option<String>) {

@@ -17,7 +17,6 @@ use loghorn_storage::{DeliveryQuery, DeliveryRecord, Error as StoreError, Reads}
 use crate::{
     jobs::{End, Jobs},
     shared::Shared,
-    supervisor::Requeued,
 };
 
 /// Dead letters that are read at a time.
@@ -200,14 +199,7 @@ impl Work<'_> {
             return queue.discard(shared.fence, letters, now).await;
         }
         let replayed = queue.replay(shared.fence, letters, now).await?;
-        let is_gone = |endpoint: EndpointNo| shared.subscriptions.matcher().get(endpoint).is_none();
-        for (endpoint, _) in replayed.iter().filter(|(endpoint, _)| is_gone(*endpoint)) {
-            // It was deleted meanwhile, and its queue may have been emptied before this came into it.
-            queue.purge(shared.fence, *endpoint, shared.clock.now()).await?;
-        }
-        if let Some(supervisor) = shared.changes.supervisor() {
-            supervisor.do_send(Requeued(replayed.clone()));
-        }
+        shared.requeued(replayed.clone()).await?;
         Ok(replayed)
     }
 

@@ -1,11 +1,13 @@
 //! What every actor is given.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use loghorn_domain::{Clock, Timestamp, egress};
-use loghorn_storage::{Fence, Store};
+use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress};
+use loghorn_storage::{Error as StoreError, Fence, Store};
 
-use crate::{Directory, Metrics, Options, Random, Subscriptions, changes::Changes, circuits::Circuits};
+use crate::{
+    Directory, Metrics, Options, Random, Subscriptions, changes::Changes, circuits::Circuits, supervisor::Requeued,
+};
 
 /// Made once at the start, shared by all actors.
 pub(crate) struct Shared {
@@ -26,6 +28,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Tells the endpoints of what was queued, though newer may have been read before. Where a subscription was deleted
+    /// meanwhile its queue may have been emptied before this came into it: it is emptied again.
+    pub(crate) async fn requeued(&self, deliveries: Vec<(EndpointNo, Seq)>) -> Result<(), StoreError> {
+        let is_gone = |endpoint: &EndpointNo| self.subscriptions.matcher().get(*endpoint).is_none();
+        let endpoints: BTreeSet<EndpointNo> = deliveries.iter().map(|(endpoint, _)| *endpoint).collect();
+        for endpoint in endpoints.into_iter().filter(is_gone) {
+            self.store.queue.purge(self.fence, endpoint, self.clock.now()).await?;
+        }
+        if let Some(supervisor) = self.changes.supervisor() {
+            supervisor.do_send(Requeued(deliveries));
+        }
+        Ok(())
+    }
+
     /// A clock for schedules: the wall clock at the start, going on steadily. A wall clock that is set back would
     /// hold every timer, one that is set forward would set off a storm of retries.
     pub(crate) fn steady_now(&self) -> Timestamp {

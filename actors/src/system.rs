@@ -29,7 +29,7 @@ use crate::{
     sender, set_aside,
     shared::Shared,
     slot::Slot,
-    supervisor::{Arbiters, DrainAll, End, Requeued, SupervisorActor},
+    supervisor::{Arbiters, DrainAll, End, SupervisorActor},
 };
 
 /// A running system. Cheap to clone.
@@ -314,9 +314,7 @@ impl System {
         }
         let shared = &self.shared;
         let replayed = shared.store.queue.replay(shared.fence, deliveries, shared.clock.now()).await?;
-        if let Some(supervisor) = shared.changes.supervisor() {
-            supervisor.do_send(Requeued(replayed.clone()));
-        }
+        shared.requeued(replayed.clone()).await?;
         Ok(replayed)
     }
 
