@@ -105,3 +105,32 @@ impl Circuits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use loghorn_domain::Timestamp;
+
+    use super::*;
+
+    #[actix_rt::test]
+    async fn the_last_of_several_changes_is_kept_and_one_that_is_closed_is_forgotten() {
+        let store = loghorn_storage::memory::open(1, Duration::from_secs(60));
+        let circuits = Arc::new(Circuits::load(store.clone()).await.unwrap());
+        let memory =
+            |trips_in_row| Memory { until: Some(Timestamp::from_millis(7)), trips_in_row, failing_since: None };
+        let (open, closed) = (EndpointNo(1), EndpointNo(2));
+        for trips in 1..=5 {
+            circuits.keep(open, Some(memory(trips)));
+            circuits.keep(closed, Some(memory(trips)));
+        }
+        circuits.keep(closed, None);
+        while circuits.known.lock().values().any(|known| known.is_writing) {
+            tokio::task::yield_now().await;
+        }
+        let again = Circuits::load(store).await.unwrap();
+        assert_eq!((again.recall(open), again.recall(closed)), (Some(memory(5)), None));
+        assert_eq!(again.known.lock().len(), 1);
+    }
+}

@@ -1,7 +1,7 @@
 //! Jobs: begun by a person, kept in the catalogue with their progress, ended by themselves or by a person.
 //!
-//! Each runs as a task of the jobs' own thread ([`crate::backfill`], [`crate::letters`]). What is kept is enough to go on: a job that was
-//! running when the process ended goes on at the next start.
+//! Each runs as a task of the jobs' own thread ([`crate::backfill`], [`crate::letters`]). What is kept is enough to go
+//! on: a job that was running when the process ended goes on at the next start.
 
 use std::{
     collections::BTreeMap,
@@ -118,9 +118,14 @@ impl Jobs {
     ) -> Result<Arc<Self>, StoreError> {
         let mut known = BTreeMap::new();
         for Record { key, revision, value } in shared.store.catalog.list(PREFIX.into()).await? {
-            let damaged = |error: serde_json::Error| StoreError::Damaged(format!("{key}: {error}").into());
-            let job = Job { record: job::Job::from_json(&value).map_err(damaged)?, waiting: None };
-            known.insert(job.record.id().clone(), Known { job, revision, is_cancelled: false });
+            // A job that cannot be read is left as it is: nothing of what is delivered depends on it.
+            match job::Job::from_json(&value) {
+                Ok(record) => {
+                    let (id, job) = (record.id().clone(), Job { record, waiting: None });
+                    known.insert(id, Known { job, revision, is_cancelled: false });
+                }
+                Err(error) => tracing::error!(key, %error, "a job cannot be read, and does not go on"),
+            }
         }
         let running = known.values().map(|known| &known.job.record).filter(|job| job.is_running());
         let running: Vec<JobId> = running.map(|job| job.id().clone()).collect();

@@ -283,6 +283,7 @@ impl Handler<EndpointDeleted> for SupervisorActor {
         if let Some(actor) = self.shared.directory.remove_actor(endpoint) {
             actor.do_send(Stop);
         }
+        self.shared.circuits.keep(endpoint, None);
         let router = self.router.get().clone();
         let passed = async move {
             // A router that just died queues nothing either.
