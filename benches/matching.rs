@@ -8,7 +8,7 @@
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 use loghorn_domain::{
-    Draft, EndpointNo, Event, Seq, Subscription, SubscriptionId, Timestamp,
+    Draft, EndpointNo, Event, Seq, Subscription, Timestamp,
     event::Limits,
     filter::Pool,
     matcher::{Compiled, Matcher, Scratch},
@@ -197,21 +197,8 @@ fn spec(n: usize, mut json: Value) -> Spec {
 }
 
 fn compiled(endpoint: u32, spec: Spec, pool: &Pool) -> Arc<Compiled> {
-    let at = Timestamp::from_millis(0);
-    let endpoint = EndpointNo(endpoint);
-    let subscription = Subscription {
-        id: SubscriptionId::new(at, endpoint),
-        endpoint,
-        spec,
-        secret: Secret::generated([1; 32]),
-        paused: false,
-        disabled_reason: None,
-        since: Seq(0),
-        version: 1,
-        created_at: at,
-        updated_at: at,
-        deleted_at: None,
-    };
+    let (secret, now) = (Secret::generated([1; 32]), Timestamp::default());
+    let subscription = Subscription::new(spec, EndpointNo(endpoint), secret, Seq(0), now);
     Arc::new(Compiled::new(subscription, pool).unwrap())
 }
 

@@ -134,19 +134,8 @@ impl Subscriptions {
         let _changing = self.one_at_a_time.lock().await;
         let now = self.clock.now();
         let endpoint = self.unused_endpoint();
-        let subscription = Subscription {
-            id: SubscriptionId::new(now, endpoint),
-            endpoint,
-            spec,
-            secret: secret.unwrap_or_else(|| self.generated_secret()),
-            paused: false,
-            disabled_reason: None,
-            since: self.store.log.bounds().last,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-            deleted_at: None,
-        };
+        let secret = secret.unwrap_or_else(|| self.generated_secret());
+        let subscription = Subscription::new(spec, endpoint, secret, self.store.log.bounds().last, now);
         self.write(None, subscription).await
     }
 

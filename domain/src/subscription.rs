@@ -251,6 +251,23 @@ pub enum State {
 }
 
 impl Subscription {
+    /// A new one, made at `now`, that takes events after `since`.
+    pub fn new(spec: Spec, endpoint: EndpointNo, secret: Secret, since: Seq, now: Timestamp) -> Self {
+        Self {
+            id: SubscriptionId::new(now, endpoint),
+            endpoint,
+            spec,
+            secret,
+            paused: false,
+            disabled_reason: None,
+            since,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        }
+    }
+
     /// What it does at present.
     pub fn state(&self) -> State {
         if !self.is_active() {
@@ -275,20 +292,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn subscription(spec: Spec) -> Subscription {
-        let at = Timestamp::from_millis(0);
-        Subscription {
-            id: SubscriptionId::new(at, EndpointNo(1)),
-            endpoint: EndpointNo(1),
-            spec,
-            secret: Secret::generated([1; 32]),
-            paused: false,
-            disabled_reason: None,
-            since: Seq(0),
-            version: 1,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-        }
+        Subscription::new(spec, EndpointNo(1), Secret::generated([1; 32]), Seq(0), Timestamp::default())
     }
 
     fn with(member: &str, value: Value) -> Value {

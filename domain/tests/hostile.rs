@@ -10,7 +10,7 @@ use std::{
 };
 
 use loghorn_domain::{
-    Draft, EndpointNo, Event, Pattern, Seq, Subscription, SubscriptionId, Timestamp,
+    Draft, EndpointNo, Event, Pattern, Seq, Subscription, Timestamp,
     event::Limits,
     filter::{Condition, Expression, Filter, Pool, Trial},
     matcher::{Compiled, Matcher, Scratch},
@@ -48,20 +48,8 @@ fn filter(filters: &Value) -> Filter {
 
 fn compiled(n: u32, types: &[&str], filters: &Value, pool: &Pool) -> Arc<Compiled> {
     let json = json!({"name": "n", "url": "https://example.com/", "events": types, "filters": filters});
-    let at = Timestamp::from_millis(0);
-    let subscription = Subscription {
-        id: SubscriptionId::new(at, EndpointNo(n)),
-        endpoint: EndpointNo(n),
-        spec: Spec::from_json(json).unwrap(),
-        secret: Secret::generated([1; 32]),
-        paused: false,
-        disabled_reason: None,
-        since: Seq(0),
-        version: 1,
-        created_at: at,
-        updated_at: at,
-        deleted_at: None,
-    };
+    let (spec, secret) = (Spec::from_json(json).unwrap(), Secret::generated([1; 32]));
+    let subscription = Subscription::new(spec, EndpointNo(n), secret, Seq(0), Timestamp::default());
     Arc::new(Compiled::new(subscription, pool).unwrap())
 }
 

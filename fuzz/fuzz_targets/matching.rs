@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use loghorn_domain::{
-    EndpointNo, Seq, Subscription, SubscriptionId, Timestamp,
+    EndpointNo, Seq, Subscription, Timestamp,
     filter::Pool,
     matcher::{Compiled, Matcher, Scratch},
     secret::Secret,
@@ -158,20 +158,8 @@ impl Drawn {
         let mode = if self.is_shadow { "shadow" } else { "live" };
         let json = json!({"name": "n", "url": "https://example.com/", "events": types, "filters": filter(&self.filter),
             "enabled": !self.is_disabled, "mode": mode});
-        let at = Timestamp::from_millis(0);
-        let subscription = Subscription {
-            id: SubscriptionId::new(at, EndpointNo(endpoint)),
-            endpoint: EndpointNo(endpoint),
-            spec: Spec::from_json(json).ok()?,
-            secret: Secret::generated([1; 32]),
-            paused: false,
-            disabled_reason: None,
-            since: Seq(0),
-            version: 1,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-        };
+        let (spec, secret) = (Spec::from_json(json).ok()?, Secret::generated([1; 32]));
+        let subscription = Subscription::new(spec, EndpointNo(endpoint), secret, Seq(0), Timestamp::default());
         Compiled::new(subscription, pool).ok().map(Arc::new)
     }
 }

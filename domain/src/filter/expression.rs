@@ -12,7 +12,7 @@ mod syntax;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-pub(super) use self::regexes::{check_classes, check_speed};
+pub(super) use self::regexes::{check_speed, checked};
 use self::{
     reader::Reader,
     syntax::{Mistake, Operand, Query, Selector, Term},

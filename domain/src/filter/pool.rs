@@ -10,8 +10,8 @@ use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::{
-    EXPRESSION_BYTES_MAX, REGEX_BYTES_MAX,
-    expression::{Expression, check_classes, check_speed},
+    EXPRESSION_BYTES_MAX,
+    expression::{Expression, checked},
 };
 use crate::Problem;
 
@@ -109,17 +109,7 @@ fn regex(text: &str) -> Result<Regex, Problem> {
     if text.len() > EXPRESSION_BYTES_MAX {
         return Err(Problem::new("", format!("longer than {EXPRESSION_BYTES_MAX} bytes")));
     }
-    check_classes(text).map_err(|detail| Problem::new("", detail))?;
-    let built = regex::RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build();
-    let regex = built.map_err(|error| {
-        let detail = match error {
-            regex::Error::CompiledTooBig(_) => "too large once compiled; simplify its repetitions".to_owned(),
-            other => format!("not a regular expression: {other}"),
-        };
-        Problem::new("", detail)
-    })?;
-    check_speed(text).map_err(|detail| Problem::new("", detail))?;
-    Ok(regex)
+    checked(text, false).map_err(|detail| Problem::new("", detail))
 }
 
 /// What shared parts said of one event.

@@ -38,7 +38,7 @@ struct Cache {
 impl Cache {
     fn is_match(&mut self, pattern: &str, text: &str, wrapped: fn(&str) -> String) -> bool {
         if !self.young.contains_key(pattern) {
-            let regex = self.old.remove(pattern).unwrap_or_else(|| checked(&wrapped(pattern)).ok());
+            let regex = self.old.remove(pattern).unwrap_or_else(|| checked(&wrapped(pattern), true).ok());
             if self.young.len() == GENERATION_MAX {
                 self.old = mem::take(&mut self.young);
             }
@@ -46,10 +46,6 @@ impl Cache {
         }
         matches!(self.young.get(pattern), Some(Some(regex)) if regex.is_match(text))
     }
-}
-
-fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).crlf(true).build()
 }
 
 fn whole(pattern: &str) -> String {
@@ -62,7 +58,7 @@ fn anywhere(pattern: &str) -> String {
 
 /// Refuses a pattern with many Unicode classes before it is compiled: to gather them takes long where case does not
 /// matter, up to a second in all.
-pub(in super::super) fn check_classes(pattern: &str) -> Result<(), String> {
+fn check_classes(pattern: &str) -> Result<(), String> {
     let classes = pattern.matches("\\p").count() + pattern.matches("\\P").count();
     if classes > CLASSES_MAX {
         return Err(format!("more than {CLASSES_MAX} Unicode classes (`\\p`) in one regular expression"));
@@ -70,10 +66,13 @@ pub(in super::super) fn check_classes(pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles a pattern that is not too slow, or says what is wrong with it.
-fn checked(pattern: &str) -> Result<Regex, String> {
+/// Compiles a pattern that is not too slow, or says what is wrong with it. `is_crlf`: `.` matches no carriage return
+/// either, as RFC 9485 has it.
+pub(in super::super) fn checked(pattern: &str, is_crlf: bool) -> Result<Regex, String> {
     check_classes(pattern)?;
-    let regex = compile(pattern).map_err(|error| match error {
+    let mut builder = regex::RegexBuilder::new(pattern);
+    builder.size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).crlf(is_crlf);
+    let regex = builder.build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "too large once compiled; simplify its repetitions".to_owned(),
         error => format!("not a regular expression: {error}"),
     })?;
@@ -98,7 +97,7 @@ pub(super) fn check(pattern: &str) -> Result<u64, String> {
     // As written first, so that `a)|(b` is refused and the positions in messages are the user's.
     check_classes(pattern)?;
     regex_syntax::parse(pattern).map_err(|error| format!("not a regular expression: {error}"))?;
-    checked(&whole(pattern))?;
+    checked(&whole(pattern), true)?;
     Ok(places(pattern))
 }
 
