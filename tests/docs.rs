@@ -188,3 +188,15 @@ fn the_map_names_folders_that_are_there() {
         }
     }
 }
+
+#[actix_rt::test]
+async fn the_subscriptions_of_the_delivery_page_are_taken() {
+    let server = Loghorn::start().await;
+    let subscriptions = blocks("docs/delivery.md", "json");
+    assert!(!subscriptions.is_empty());
+    for subscription in subscriptions {
+        let spec: Value = serde_json::from_str(&subscription).unwrap();
+        let (status, answer) = server.post("/api/v1/subscriptions", &spec).await;
+        assert_eq!(status, 201, "{subscription}: {answer}");
+    }
+}

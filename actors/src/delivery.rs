@@ -5,13 +5,15 @@
 //! gets coalescing nudges and the answers to what the actor itself asked for. **Messages**: [`Fresh`], [`Rewound`],
 //! [`Reconfigure`], [`Drain`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
 
+mod batches;
+
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, Event, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
+    Class, DeliveryId, EndpointNo, Event, Origin, Seq, Subscription, Timestamp, Verdict,
     breaker::{self, Circuit},
-    delivery::{Attempt, Entry},
+    delivery::{Attempt, Batched, Entry},
     machine::{Disabling, Effect, Input, Machine, Settings},
     retry::Dice,
     subscription::{Ordering, State},
@@ -153,13 +155,16 @@ impl DeliveryActor {
         let now = self.shared.steady_now();
         let mut effects = Vec::new();
         self.machine.handle(input, now, &mut *self.dice, &mut effects);
+        // The answer is kept with the oldest of a batch.
+        let another = report.as_ref().filter(|report| report.batch.is_some()).map(Report::of_another);
         let mut report = report;
         for effect in effects {
             match effect {
                 Effect::Fetch { lease, after, n } => self.fetch(lease, after, n, context),
+                Effect::Attempt(entry) if self.is_batch(entry.seq) => self.attempt_batch(entry, context),
                 Effect::Attempt(entry) => self.attempt(entry, context),
                 Effect::Settle(entry, verdict) => {
-                    if let Some(report) = report.take() {
+                    if let Some(report) = report.take().or_else(|| another.as_ref().map(Report::of_another)) {
                         self.settle(entry, verdict, report);
                     }
                 }
@@ -210,25 +215,34 @@ impl DeliveryActor {
     }
 
     fn send(&self, entry: Entry, event: Arc<Event>, place: Place, context: &Context<Self>) {
-        let Entry { seq, origin, .. } = entry;
-        self.live.began(seq, entry.next_at.is_some());
+        let id =
+            DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
+        let traceparent = event.traceparent();
+        let webhook = Webhook { id, origin: entry.origin, traceparent, body: event.standard_body() };
+        self.post(entry, webhook, None, place, context);
+    }
+
+    /// Sends what was made of this entry, or of the batch that begins with it.
+    fn post(&self, entry: Entry, webhook: Webhook, batched: Option<Batched>, place: Place, context: &Context<Self>) {
+        let seq = entry.seq;
+        self.live.began(self.machine.batch(seq));
         let mut answer = Answer { to: context.address(), seq, report: None };
         let target = match &self.target {
             Ok(target) => target.clone(),
             Err(why) => {
-                answer.report = Some(Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now()));
+                let report = Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now());
+                answer.report = Some(Report { batch: batched, ..report });
                 return;
             }
         };
-        let (sender, endpoint) = (self.sender.clone(), self.endpoint);
+        let sender = self.sender.clone();
         let place = place.used();
         actix_rt::spawn(async move {
             // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
             let mut answer = answer;
             let _place = place;
-            let id = DeliveryId { received_at: event.head.received_at, endpoint, seq }.to_string();
-            let webhook = Webhook { id, origin, traceparent: event.traceparent(), body: event.standard_body() };
-            answer.report = Some(sender.attempt(&target, &webhook).await);
+            let report = sender.attempt(&target, &webhook).await;
+            answer.report = Some(Report { batch: batched, ..report });
         });
     }
 
@@ -246,7 +260,6 @@ impl DeliveryActor {
     }
 
     fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
-        self.shared.metrics.attempted(report.outcome.class, report.took);
         let attempt = Attempt {
             number: entry.attempts_total.saturating_add(1),
             started_at_ms: report.started_at.millis(),
@@ -258,6 +271,7 @@ impl DeliveryActor {
             signature: report.signature,
             response_headers: report.headers,
             response_body: report.body,
+            batch: report.batch,
         };
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
@@ -350,6 +364,7 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
         in_flight_max: delivery.in_flight_max,
         rate: subscription.spec.rate_limit.map(|limit| limit.rate()),
         is_strict: subscription.spec.ordering == Ordering::Strict,
+        batch: subscription.spec.batch.and_then(|batch| batch.batching()),
         disable_after: delivery.disable_after,
         is_paused: subscription.state() != State::Active,
     }
@@ -370,21 +385,6 @@ struct Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         self.to.do_send(Finished { seq: self.seq, report: self.report.take() });
-    }
-}
-
-impl Report {
-    /// Nothing was sent, and why.
-    fn unsent(class: Class, error: String, now: Timestamp) -> Self {
-        Self {
-            outcome: Outcome::failed(class),
-            started_at: now,
-            took: Duration::ZERO,
-            error: Some(error),
-            signature: String::new(),
-            headers: Vec::new(),
-            body: String::new(),
-        }
     }
 }
 
@@ -511,6 +511,7 @@ impl Handler<Granted> for DeliveryActor {
             return context.notify(Finished { seq, report: None });
         }
         match self.payloads.get(&seq).cloned() {
+            _ if self.is_batch(seq) => self.gather(entry, place, context),
             Some(event) => self.send(entry, event, place, context),
             None => self.load(entry, Some(place), context),
         }
@@ -521,13 +522,19 @@ impl Handler<Finished> for DeliveryActor {
     type Result = ();
 
     fn handle(&mut self, Finished { seq, report }: Finished, context: &mut Self::Context) {
-        self.payloads.remove(&seq);
+        for entry in self.machine.batch(seq) {
+            self.payloads.remove(&entry.seq);
+        }
+        let is_batch = report.as_ref().is_some_and(|report| report.batch.is_some()) || self.is_batch(seq);
         let input = match &report {
-            Some(report) => Input::Finished { seq, outcome: report.outcome, took: report.took },
+            Some(report) => {
+                self.shared.metrics.attempted(report.outcome.class, report.took);
+                Input::Finished { seq, outcome: report.outcome, took: report.took }
+            }
             None => Input::Returned(seq),
         };
         self.tell(input, report, context);
-        self.live.ended(seq);
+        self.live.ended(seq, is_batch);
         self.tell_drained();
         if self.settler.has_failed() && !self.is_halted {
             self.is_halted = true;

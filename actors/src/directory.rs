@@ -7,7 +7,7 @@ use std::sync::{
 
 use actix::Addr;
 use dashmap::DashMap;
-use loghorn_domain::{EndpointNo, Seq, Timestamp, breaker::Circuit};
+use loghorn_domain::{EndpointNo, Seq, Timestamp, breaker::Circuit, delivery::Entry};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
@@ -17,8 +17,8 @@ use crate::delivery::DeliveryActor;
 #[derive(Debug, Default)]
 pub struct Live {
     circuit: Mutex<Option<(Circuit, Option<Timestamp>)>>,
-    /// Seqs whose attempt is under way, and whether it is a retry.
-    in_flight: Mutex<FxHashMap<Seq, bool>>,
+    /// Deliveries whose attempt is under way: of which attempt (by its oldest), and whether it is a retry.
+    in_flight: Mutex<FxHashMap<Seq, (Seq, bool)>>,
     quarantined: AtomicBool,
 }
 
@@ -36,7 +36,7 @@ impl Live {
     /// Attempts under way: first attempts, and retries.
     pub fn attempting(&self) -> (u64, u64) {
         let in_flight = self.in_flight.lock();
-        let retries = in_flight.values().filter(|is_retry| **is_retry).count() as u64;
+        let retries = in_flight.values().filter(|(_, is_retry)| *is_retry).count() as u64;
         (in_flight.len() as u64 - retries, retries)
     }
 
@@ -58,12 +58,22 @@ impl Live {
         *self.circuit.lock() = Some((circuit, until));
     }
 
-    pub(crate) fn began(&self, seq: Seq, is_retry: bool) {
-        self.in_flight.lock().insert(seq, is_retry);
+    /// An attempt of these began.
+    pub(crate) fn began(&self, batch: impl Iterator<Item = Entry>) {
+        let (mut in_flight, mut first) = (self.in_flight.lock(), None);
+        for entry in batch {
+            let first = *first.get_or_insert(entry.seq);
+            in_flight.insert(entry.seq, (first, entry.next_at.is_some()));
+        }
     }
 
-    pub(crate) fn ended(&self, seq: Seq) {
-        self.in_flight.lock().remove(&seq);
+    /// The attempt that began with `first` ended; it was `is_batch`.
+    pub(crate) fn ended(&self, first: Seq, is_batch: bool) {
+        let mut in_flight = self.in_flight.lock();
+        match is_batch {
+            true => in_flight.retain(|_, (of, _)| *of != first),
+            false => drop(in_flight.remove(&first)),
+        }
     }
 
     /// A fresh actor knows of no attempt and no trouble.

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
     Class, Clock, Origin, Outcome, Subscription, Timestamp,
-    delivery::{ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
+    delivery::{Batched, ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
     egress::Policy,
     signing::Signer,
 };
@@ -112,6 +112,8 @@ pub(crate) struct Report {
     pub(crate) signature: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The batch that it was.
+    pub(crate) batch: Option<Batched>,
 }
 
 /// Makes attempts; one for each thread.
@@ -193,6 +195,7 @@ impl Sender {
             signature,
             headers: Vec::new(),
             body: String::new(),
+            batch: None,
         };
         let exchange = self.exchange(target, webhook, &mut report);
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {

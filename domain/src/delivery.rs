@@ -310,6 +310,18 @@ pub struct Attempt {
     pub response_headers: Vec<(String, String)>,
     /// The first [`RESPONSE_BODY_BYTES_MAX`] bytes of the answer's body, read lossily as UTF-8.
     pub response_body: String,
+    /// The batch that it went with, if it did. The answer is kept with the oldest of a batch only.
+    #[serde(skip)]
+    pub batch: Option<Batched>,
+}
+
+/// The batch that a delivery was sent with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batched {
+    /// The `webhook-id` of the batch.
+    pub id: String,
+    /// Events in it.
+    pub events: u32,
 }
 
 #[cfg(test)]

@@ -171,7 +171,13 @@ impl Event {
         json
     }
 
-    fn write_json(&self, out: &mut String) {
+    /// Bytes of [`Event::json`], or a few more.
+    pub(crate) fn json_bytes(&self) -> usize {
+        // `{"id":` and the id, `,"seq":` and the seq, a comma; an id has nothing to escape but quotes.
+        self.tail.len() + 2 * self.id.as_str().len() + 40
+    }
+
+    pub(crate) fn write_json(&self, out: &mut String) {
         out.push_str("{\"id\":");
         push_json_string(out, self.id.as_str());
         out.push_str(",\"seq\":");

@@ -154,8 +154,14 @@ impl FromStr for DeliveryId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.strip_prefix("dlv_").and_then(unsortable);
-        let (received_at, endpoint, seq) = parts.ok_or(ParseIdError { prefix: "dlv_" })?;
+        let id = text.strip_prefix("dlv_");
+        // A batch's, which goes on: it stands for its oldest delivery.
+        let is_hash = |hash: &str| hash.len() == 16 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let id = id.and_then(|id| match id.split_once('-') {
+            None => Some(id),
+            Some((id, hash)) => is_hash(hash).then_some(id),
+        });
+        let (received_at, endpoint, seq) = id.and_then(unsortable).ok_or(ParseIdError { prefix: "dlv_" })?;
         Ok(Self { received_at, endpoint: EndpointNo(endpoint), seq })
     }
 }

@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod bucket;
 pub mod delivery;
 pub mod egress;
+pub mod envelope;
 pub mod event;
 mod event_json;
 pub mod event_type;

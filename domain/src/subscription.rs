@@ -1,6 +1,6 @@
 //! Subscriptions: who wants which events, where, and how.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use crate::{
     EndpointNo, Level, Origin, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
     filter::{self, Filter, Pool},
     job::Rate,
+    machine::{self, Batching},
     secret::Secret,
 };
 
@@ -24,6 +25,10 @@ const ATTEMPTS_MAX: u16 = 100;
 const TIMEOUT_MS: std::ops::RangeInclusive<u128> = 100..=120_000;
 /// Longest age that may be asked for: 30 days, in seconds.
 const AGE_SECONDS_MAX: u64 = 30 * 24 * 3600;
+/// Longest that an event may wait for others of its batch.
+const BATCH_WAIT_MAX: Duration = Duration::from_secs(300);
+/// Least and most bytes of a batch that may be asked for.
+const BATCH_BYTES: std::ops::RangeInclusive<u32> = 1024..=16 * 1024 * 1024;
 
 /// What a person writes of a subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +64,9 @@ pub struct Spec {
     /// How many attempts may begin in a time; no limit where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// How many events go in one webhook; one where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
     /// Whether deliveries go one after the other.
     #[serde(default)]
     pub ordering: Ordering,
@@ -141,6 +149,32 @@ impl RateLimit {
     }
 }
 
+/// How many events go in one webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// At most so many; 1–256, where 1 is no batch at all.
+    pub max_events: u16,
+    /// The longest an event waits for others; at most 5 minutes.
+    #[serde(default)]
+    pub max_wait: Span,
+    /// Largest body, in bytes, unless a single event is larger; 1 KiB to 16 MiB.
+    #[serde(default = "default_batch_bytes")]
+    pub max_bytes: u32,
+}
+
+const fn default_batch_bytes() -> u32 {
+    256 * 1024
+}
+
+impl Batch {
+    /// How deliveries are gathered; `None` where each goes alone.
+    pub fn batching(&self) -> Option<Batching> {
+        let batching = Batching { events_max: self.max_events.min(machine::EVENTS_MAX), wait_max: self.max_wait.0 };
+        (self.max_events > 1).then_some(batching)
+    }
+}
+
 /// Whether deliveries go one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,6 +228,12 @@ impl Spec {
         check(age, "/retry/max_age", "expected 1s to 720h (30 days)");
         let rate = self.rate_limit.is_none_or(|limit| Rate::per_second(limit.per_second).is_some());
         check(rate, "/rate_limit/per_second", "expected a number above 0 and at most a million");
+        if let Some(batch) = self.batch {
+            check((1..=machine::EVENTS_MAX).contains(&batch.max_events), "/batch/max_events", "expected 1 to 256");
+            check(batch.max_wait.0 <= BATCH_WAIT_MAX, "/batch/max_wait", "expected 0s to 5m");
+            let bytes = "expected 1024 to 16777216 bytes";
+            check(BATCH_BYTES.contains(&batch.max_bytes), "/batch/max_bytes", bytes);
+        }
         let timeout = self.timeout.is_none_or(|timeout| TIMEOUT_MS.contains(&timeout.0.as_millis()));
         check(timeout, "/timeout", "expected 100ms to 120s");
         if let Some(name) = &self.signature_header {
@@ -336,6 +376,11 @@ pub(crate) mod tests {
             ("retry", json!({"max_age": "soon"}), "/retry/max_age"),
             ("rate_limit", json!({"per_second": 0}), "/rate_limit/per_second"),
             ("rate_limit", json!({"per_minute": 5}), "/rate_limit/per_minute"),
+            ("batch", json!({"max_events": 0}), "/batch/max_events"),
+            ("batch", json!({"max_events": 257}), "/batch/max_events"),
+            ("batch", json!({"max_events": 9, "max_wait": "1h"}), "/batch/max_wait"),
+            ("batch", json!({"max_events": 9, "max_bytes": 9}), "/batch/max_bytes"),
+            ("batch", json!({"max_wait": "1s"}), "/batch"),
             ("ordering", json!("loose"), "/ordering"),
             ("priority", json!("urgent"), "/priority"),
             ("timeout", json!("10"), "/timeout"),

@@ -228,6 +228,9 @@ fn show_attempt(out: &Out, attempt: &ShownAttempt) -> Result<(), Fail> {
         came_to(attempt),
         attempt.duration_ms
     ))?;
+    if let Some(batch) = &attempt.batch {
+        out.line(&format!("  in a batch of {}", batch.events))?;
+    }
     if let Some(error) = &attempt.error {
         out.line(&format!("  {}", plain(error)))?;
     }

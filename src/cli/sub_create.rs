@@ -52,6 +52,12 @@ pub(crate) struct CreateArgs {
     /// At most so many attempts a second; may be a fraction
     #[arg(long, value_name = "N")]
     rate_limit: Option<f64>,
+    /// At most so many events in one webhook
+    #[arg(long, value_name = "N")]
+    batch: Option<u16>,
+    /// The longest an event waits for others of its batch, such as 5s
+    #[arg(long, value_name = "SPAN", requires = "batch")]
+    batch_wait: Option<Span>,
     /// One delivery at a time in the order of the log; while one is retried, those behind it wait
     #[arg(long)]
     strict_order: bool,
@@ -164,6 +170,8 @@ impl CreateArgs {
         }
         let retry = [("max_attempts", self.max_attempts.map(Value::from)), ("max_age", span(self.max_age))];
         merge(&mut spec, "retry", retry)?;
+        let batch = [("max_events", self.batch.map(Value::from)), ("max_wait", span(self.batch_wait))];
+        merge(&mut spec, "batch", batch)?;
         let headers: Vec<(&str, Option<Value>)> =
             self.header.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
         merge(&mut spec, "headers", headers)?;
@@ -252,6 +260,10 @@ mod tests {
             "X-Team: pay",
             "--max-attempts",
             "3",
+            "--batch",
+            "50",
+            "--batch-wait",
+            "5s",
             "--max-age",
             "1h",
             "--attempt-timeout",

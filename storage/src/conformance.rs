@@ -149,6 +149,7 @@ pub(crate) fn settlement(endpoint: EndpointNo, entry: Entry, verdict: Verdict) -
         signature: format!("v1,{number}"),
         response_headers: vec![("server".into(), "test".into())],
         response_body: "answer".into(),
+        batch: None,
     };
     Settlement { endpoint, entry, attempt }
 }

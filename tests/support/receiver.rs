@@ -29,6 +29,8 @@ pub enum Mood {
     Drip,
     /// A body without end.
     Endless,
+    /// As the webhook deserves.
+    By(fn(&Webhook) -> Mood),
 }
 
 /// One webhook as it arrived.
@@ -115,8 +117,11 @@ impl Receiver {
         let _ = stream.set_nodelay(true);
         let mut buffer = Vec::new();
         while let Some(webhook) = read(&mut stream, &mut buffer).await {
+            let mut mood = self.mood.lock().unwrap().clone();
+            while let Mood::By(choose) = mood {
+                mood = choose(&webhook);
+            }
             self.arrived.lock().unwrap().push(webhook);
-            let mood = self.mood.lock().unwrap().clone();
             if answer(&mut stream, mood).await.is_none() {
                 return;
             }
@@ -163,7 +168,8 @@ async fn answer(stream: &mut TcpStream, mood: Mood) -> Option<()> {
             tokio::time::sleep(pause).await;
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.ok()
         }
-        Mood::Hang => {
+        // It was resolved.
+        Mood::By(_) | Mood::Hang => {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             None
         }

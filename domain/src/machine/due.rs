@@ -1,7 +1,9 @@
-//! What is due, in two lanes: live entries, and those of a backfill, which go only when no live one does.
+//! What is due, in two lanes: live entries, and those of a backfill, which go only when no live one does; and the batches
+//! that were sent before and go again as they were.
 
 use std::collections::VecDeque;
 
+use super::Batching;
 use crate::{
     Seq,
     delivery::{Entry, Origin},
@@ -17,6 +19,8 @@ pub(super) fn is_low(entry: &Entry) -> bool {
 pub(super) struct Due {
     live: VecDeque<Entry>,
     low: VecDeque<Entry>,
+    /// Each ascending, of one lane, and never empty.
+    batches: VecDeque<Vec<Entry>>,
 }
 
 impl Due {
@@ -31,9 +35,10 @@ impl Due {
         first(&self.live).or_else(|| first(&self.low).filter(|_| may_be_low()))
     }
 
-    /// The oldest of both lanes.
+    /// The oldest of all.
     pub(super) fn oldest(&self) -> Option<Seq> {
-        self.live.iter().chain(&self.low).map(|entry| entry.seq).min()
+        let firsts = self.batches().filter_map(|batch| batch.first());
+        self.live.iter().chain(&self.low).chain(firsts).map(|entry| entry.seq).min()
     }
 
     /// Takes this one out.
@@ -46,8 +51,55 @@ impl Due {
         })
     }
 
+    /// One lane's entries that are in no batch.
+    pub(super) fn lane(&self, is_low: bool) -> &VecDeque<Entry> {
+        if is_low { &self.low } else { &self.live }
+    }
+
+    /// What was sent together before comes together again: `entry`, with its next attempt, joins the last batch where that
+    /// has the same. Whether it is in a batch now; what was never sent is not.
+    pub(super) fn join_batch(&mut self, entry: &Entry, batching: Option<Batching>) -> bool {
+        let Some(batching) = batching.filter(|_| entry.next_at.is_some()) else { return false };
+        let key = |entry: &Entry| (entry.next_at, entry.origin);
+        match self.batches.back_mut() {
+            Some(last)
+                if last.len() < usize::from(batching.events_max) && last.first().map(key) == Some(key(entry)) =>
+            {
+                let at = last.partition_point(|known| known.seq < entry.seq);
+                last.insert(at, *entry);
+            }
+            _ => self.batches.push_back(vec![*entry]),
+        }
+        true
+    }
+
+    /// A batch that goes next.
+    pub(super) fn push_batch(&mut self, batch: Vec<Entry>) {
+        if !batch.is_empty() {
+            self.batches.push_front(batch);
+        }
+    }
+
+    /// The batches, in the order in which they go.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &[Entry]> {
+        self.batches.iter().map(Vec::as_slice)
+    }
+
+    /// Their entries are gathered anew.
+    pub(super) fn forget_batches(&mut self) {
+        for entry in std::mem::take(&mut self.batches).into_iter().flatten() {
+            self.push(entry);
+        }
+    }
+
+    /// Takes the batch out whose oldest entry this is.
+    pub(super) fn take_batch(&mut self, first: Seq) -> Option<Vec<Entry>> {
+        let at = self.batches.iter().position(|batch| batch.first().is_some_and(|entry| entry.seq == first))?;
+        self.batches.remove(at)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.live.is_empty() && self.low.is_empty()
+        self.live.is_empty() && self.low.is_empty() && self.batches.is_empty()
     }
 
     /// How many live ones are due: the others keep nothing from being read.
@@ -57,6 +109,6 @@ impl Due {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.live.len() + self.low.len()
+        self.live.len() + self.low.len() + self.batches.iter().map(Vec::len).sum::<usize>()
     }
 }

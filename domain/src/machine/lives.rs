@@ -55,11 +55,26 @@ enum Mood {
     Mixed,
     Refusing,
     Throttling,
+    /// Will not have some events.
+    Choosy,
+    /// Takes few events at a time.
+    Narrow,
 }
 
+/// Whether a choosy receiver refuses this event.
+fn is_bad(entry: &Entry) -> bool {
+    entry.seq.0.is_multiple_of(17)
+}
+
+/// How many events a narrow receiver takes.
+const NARROW: usize = 3;
+
 impl Mood {
-    fn answer(self, chance: &mut Chance) -> Outcome {
+    fn answer(self, chance: &mut Chance, batch: &[Entry]) -> Outcome {
         match self {
+            Self::Choosy if batch.iter().any(is_bad) => Outcome::answered(422, None),
+            Self::Narrow if batch.len() > NARROW => Outcome::answered(413, None),
+            Self::Choosy | Self::Narrow => Outcome::answered(200, None),
             Self::Well => Outcome::answered(200, None),
             Self::Failing => match chance.below(4) {
                 0 => Outcome::failed(Class::TimeoutResponse),
@@ -86,7 +101,11 @@ struct World {
     /// Every seq ever queued, with how it ended.
     ended: BTreeMap<Seq, Option<Verdict>>,
     dead: BTreeSet<Seq>,
-    in_flight: BTreeSet<Seq>,
+    /// Attempts by their oldest entry.
+    in_flight: BTreeMap<Seq, Vec<Entry>>,
+    /// In this life: with which others a delivery was last sent.
+    sent_with: BTreeMap<Seq, Vec<Seq>>,
+    last_code: BTreeMap<Seq, Option<u16>>,
     mood: Mood,
     routed: u64,
     /// By time, then order of planning.
@@ -112,8 +131,15 @@ impl World {
             in_flight_max: 1 + chance.below(20) as u16,
             rate: if chance.one_in(4) { Rate::per_second(0.5 + chance.below(100) as f64) } else { None },
             is_strict: chance.one_in(4),
+            batch: None,
             disable_after: Duration::from_secs(5 * 24 * 3600),
             is_paused: false,
+        };
+        let settings = if chance.one_in(3) {
+            let wait_max = Duration::from_millis(chance.below(20_000));
+            Settings { batch: Some(Batching { events_max: 2 + chance.below(60) as u16, wait_max }), ..settings }
+        } else {
+            settings
         };
         let mut world = Self {
             now: Timestamp::from_millis(1_700_000_000_000),
@@ -124,7 +150,9 @@ impl World {
             queue: BTreeMap::new(),
             ended: BTreeMap::new(),
             dead: BTreeSet::new(),
-            in_flight: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
+            sent_with: BTreeMap::new(),
+            last_code: BTreeMap::new(),
             mood: Mood::Well,
             routed: 0,
             plans: BinaryHeap::new(),
@@ -154,8 +182,11 @@ impl World {
         }
         world.plan(1_000_000, FOREVER, Happening::Act(breaker::Action::Close));
         for _ in 0..world.chance.below(8) {
-            let moods = [Mood::Well, Mood::Failing, Mood::Mixed, Mood::Refusing, Mood::Throttling];
-            let mood = moods[world.chance.below(5) as usize];
+            let mut moods = vec![Mood::Well, Mood::Failing, Mood::Mixed, Mood::Refusing, Mood::Throttling];
+            if world.settings.batch.is_some() {
+                moods.extend([Mood::Choosy, Mood::Narrow]);
+            }
+            let mood = moods[world.chance.below(moods.len() as u64) as usize];
             world.plan_within(1_200_000, Happening::Mood(mood));
         }
         world.plan(1_300_000, FOREVER, Happening::Mood(Mood::Well));
@@ -217,6 +248,7 @@ impl World {
             Happening::Crash => {
                 self.life += 1;
                 self.in_flight.clear();
+                self.sent_with.clear();
                 self.attempted_at.clear();
                 // The last change may not have been kept.
                 let memory = if self.chance.one_in(4) { None } else { self.memory };
@@ -282,7 +314,8 @@ impl World {
             self.carry_out(effect, before);
         }
         assert!(self.machine.held.len() <= HELD_MAX + FETCH_LARGE);
-        let held = self.machine.ready.len() + self.machine.retries.len() + self.machine.in_flight.len();
+        let in_flight: usize = self.machine.in_flight.values().map(|attempt| 1 + attempt.rest.len()).sum();
+        let held = self.machine.ready.len() + self.machine.retries.len() + in_flight;
         assert_eq!(held, self.machine.held.len());
     }
 
@@ -321,16 +354,21 @@ impl World {
         if let breaker::State::Tripped { until } = before {
             assert!(self.now >= until, "attempted while tripped");
         }
-        assert!(self.in_flight.insert(entry.seq), "two attempts of one delivery at a time");
+        let batch = self.sent_as(entry);
+        let all: Vec<Seq> = self.in_flight.values().flatten().map(|entry| entry.seq).collect();
+        for entry in &batch {
+            assert!(!all.contains(&entry.seq), "two attempts of one delivery at a time");
+            assert_eq!(self.queue.get(&entry.seq), Some(entry), "attempted what is not (or not so) in the queue");
+            assert!(entry.next_at.is_none_or(|at| at <= self.now), "attempted before its time");
+        }
+        self.in_flight.insert(entry.seq, batch.clone());
         assert!(self.in_flight.len() <= usize::from(self.settings.in_flight_max.max(2)) + 1);
-        assert_eq!(self.queue.get(&entry.seq), Some(&entry), "attempted what is not (or not so) in the queue");
-        assert!(entry.next_at.is_none_or(|at| at <= self.now), "attempted before its time");
         if !self.settings.is_strict
             && entry.origin == Origin::Backfill
             && self.machine.breaker.state() != breaker::State::Probing
         {
             assert_eq!(self.machine.ready.live(), 0, "a live entry was due");
-            let low = self.in_flight.iter().filter(|seq| self.queue[*seq].origin == Origin::Backfill).count();
+            let low = self.in_flight.values().filter(|batch| batch[0].origin == Origin::Backfill).count();
             assert!(low <= (self.machine.window.size() / 2).max(1), "{low} of a backfill in flight");
         }
         if let Some(rate) = self.settings.rate {
@@ -353,21 +391,54 @@ impl World {
         if self.chance.one_in(50) {
             return self.plan(1, life, Happening::Deliver(Input::Returned(entry.seq)));
         }
-        let outcome = self.mood.answer(&mut self.chance);
+        let outcome = self.mood.answer(&mut self.chance, &batch);
+        let seqs: Vec<Seq> = batch.iter().map(|entry| entry.seq).collect();
+        self.sent_with.extend(seqs.iter().map(|seq| (*seq, seqs.clone())));
+        self.last_code.extend(batch.iter().map(|entry| (entry.seq, outcome.status_code)));
         let took = if outcome.class == Class::TimeoutResponse { 10_000 } else { 1 + self.chance.below(300) };
         let input = Input::Finished { seq: entry.seq, outcome, took: Duration::from_millis(took) };
         self.plan(took, life, Happening::Deliver(input));
     }
 
+    /// The batch of an attempt. What was sent together goes together again, or in parts; after a crash that is only likely.
+    fn sent_as(&mut self, first: Entry) -> Vec<Entry> {
+        let Some(batching) = self.settings.batch else { return vec![first] };
+        if self.chance.one_in(30) {
+            // The others are too many bytes.
+            let n = 1 + self.chance.below(3) as usize;
+            self.machine.part(first.seq, n);
+        }
+        let batch: Vec<Entry> = self.machine.batch(first.seq).collect();
+        assert_eq!(batch[0], first);
+        assert!(batch.len() <= usize::from(batching.events_max) && batch.is_sorted_by_key(|entry| entry.seq));
+        assert!(batch.iter().all(|entry| entry.origin == first.origin));
+        let seqs: Vec<Seq> = batch.iter().map(|entry| entry.seq).collect();
+        for entry in batch.iter().filter(|entry| entry.next_at.is_some() && self.life == 0) {
+            if let Some(before) = self.sent_with.get(&entry.seq) {
+                assert!(seqs.iter().all(|seq| before.contains(seq)), "sent with others than before");
+            }
+        }
+        batch
+    }
+
     fn settle(&mut self, entry: Entry, verdict: Verdict) {
+        let is_soon = |at: Timestamp| at.since(self.now) <= Duration::from_millis(100);
+        let is_parted = self.settings.batch.is_some() && matches!(verdict, Verdict::Retry { at } if is_soon(at));
+        if matches!(verdict, Verdict::Dead(_)) {
+            let code = self.last_code.get(&entry.seq).copied().flatten();
+            assert!(code != Some(422) || is_bad(&entry), "one bad event took others along");
+            assert_ne!(code, Some(413), "too large, and not made smaller");
+        }
         let attempts = self.attempts_in_round.entry(entry.seq).or_default();
         *attempts += 1;
-        assert!(*attempts <= self.settings.retry.attempts_max, "more attempts than allowed");
+        // A batch that is parted at its end may be parted again and again.
+        let parts = if self.settings.batch.is_some() { 8 } else { 0 };
+        assert!(*attempts <= self.settings.retry.attempts_max + parts, "more attempts than allowed");
         assert_eq!(entry.attempts_in_round + 1, *attempts);
         match verdict {
             Verdict::Retry { at } => {
                 let delay = self.settings.retry.delay(*attempts).mul_f64(0.79);
-                assert!(at >= self.now.plus(delay), "sooner than the schedule");
+                assert!(is_parted || at >= self.now.plus(delay), "sooner than the schedule");
                 let again = Entry {
                     attempts_total: entry.attempts_total + 1,
                     attempts_in_round: entry.attempts_in_round + 1,

@@ -24,6 +24,9 @@
 //! - new work is not lost, whenever its nudge arrives: a fetch that was asked for before it is followed by another;
 //! - an idle machine asks for no wake-up, and no wake-up lies in the past with nothing to do.
 
+mod batch;
+#[cfg(test)]
+mod batch_tests;
 mod due;
 #[cfg(test)]
 mod lives;
@@ -35,7 +38,11 @@ use std::{collections::BTreeMap, time::Duration};
 // Seqs are drawn by the log, so nobody can make them collide.
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::due::{Due, is_low};
+pub use self::batch::{Batching, EVENTS_MAX};
+use self::{
+    batch::Cut,
+    due::{Due, is_low},
+};
 use crate::{
     Outcome, Seq, Timestamp, Verdict,
     breaker::{self, Breaker, Circuit},
@@ -71,6 +78,8 @@ pub struct Settings {
     pub rate: Option<Rate>,
     /// One at a time, in the order of the log.
     pub is_strict: bool,
+    /// Several deliveries go in one webhook.
+    pub batch: Option<Batching>,
     /// The subscription is disabled once nothing but failures came for so long.
     pub disable_after: Duration,
     /// Nothing is attempted while this is set.
@@ -111,6 +120,13 @@ pub enum Input {
     Act(breaker::Action),
     /// An attempt was not made after all; nothing was sent. It is tried again soon.
     Returned(Seq),
+    /// Of the batch that begins with this entry only so many (at least one) go out in this attempt.
+    Parted {
+        /// The oldest of the batch.
+        first: Seq,
+        /// How many go.
+        n: usize,
+    },
     /// Other settings; `is_new_target`: the URL changed, so what is known of its health is void.
     Configured {
         /// The settings.
@@ -134,9 +150,10 @@ pub enum Effect {
         /// So many.
         n: usize,
     },
-    /// Make an attempt, and answer with [`Input::Finished`] or [`Input::Returned`].
+    /// Make an attempt, and answer with [`Input::Finished`] or [`Input::Returned`]. Where [`Settings::batch`] is set,
+    /// this is the oldest entry of a batch, and [`Machine::batch`] says which are the others.
     Attempt(Entry),
-    /// Record what an attempt came to. The entry is as it was when the attempt began.
+    /// Record what an attempt came to, for each entry of a batch. The entry is as it was when the attempt began.
     Settle(Entry, Verdict),
     /// Disable the subscription, and why.
     Disable(Disabling),
@@ -155,6 +172,8 @@ pub enum Disabling {
 
 struct InFlight {
     entry: Entry,
+    /// The others of its batch, ascending.
+    rest: Vec<Entry>,
     is_probe: bool,
 }
 
@@ -163,6 +182,8 @@ pub struct Machine {
     settings: Settings,
     breaker: Breaker,
     window: Window,
+    /// What the receiver takes at present.
+    batch_max: u16,
     /// Made with the first attempt under a rate limit.
     bucket: Option<Bucket>,
     ready: Due,
@@ -196,6 +217,7 @@ impl Machine {
             breaker: memory
                 .map_or_else(|| Breaker::new(settings.breaker), |memory| Breaker::recalled(settings.breaker, memory)),
             window: Window::new(settings.in_flight_max),
+            batch_max: settings.batch.map_or(1, |batching| batching.events_max),
             bucket: None,
             settings,
             ready: Due::default(),
@@ -228,6 +250,7 @@ impl Machine {
             Input::Finished { seq, outcome, took } => self.finished(seq, &outcome, took, now, dice, effects),
             Input::Act(action) => self.breaker.act(action),
             Input::Returned(seq) => self.returned(seq, now),
+            Input::Parted { first, n } => self.part(first, n),
             Input::Configured { settings, is_new_target } => self.configured(settings, is_new_target),
         }
         self.go_on(now, effects);
@@ -243,9 +266,29 @@ impl Machine {
         }
         let retry = self.retries.keys().next().map(|(at, _)| *at);
         let fetch = if self.wants_fetch() { self.fetch_after } else { None };
-        // What is due and has a slot can only wait for the rate limit.
-        let rate = self.bucket.as_ref().filter(|_| self.slots() > 0 && self.next().is_some()).map(Bucket::next_at);
-        [retry, fetch, rate].into_iter().flatten().min()
+        [retry, fetch, self.begin_at()].into_iter().flatten().min()
+    }
+
+    /// When the next that has a slot may go: it waits for the rate limit, or for others of its batch.
+    fn begin_at(&self) -> Option<Timestamp> {
+        if self.slots() == 0 {
+            return None;
+        }
+        let rate = self.bucket.as_ref().map(Bucket::next_at);
+        let others = match self.settings.batch {
+            None => self.next().map(|_| None)?,
+            Some(_) => match self.cut()? {
+                Cut::Again(_) => None,
+                Cut::Fresh { at, .. } => at,
+            },
+        };
+        rate.max(others)
+    }
+
+    /// The entries of the attempt that begins with this one, ascending; none where there is no such attempt.
+    pub fn batch(&self, first: Seq) -> impl Iterator<Item = Entry> + '_ {
+        let attempt = self.in_flight.get(&first).into_iter();
+        attempt.flat_map(|attempt| std::iter::once(attempt.entry).chain(attempt.rest.iter().copied()))
     }
 
     /// Whether an attempt that was asked for may still begin.
@@ -322,7 +365,10 @@ impl Machine {
             }
             match entry.next_at {
                 // A clock that ran ahead when it was written must not hold it for years.
-                Some(at) if at > now => drop(self.retries.insert((at.min(latest), entry.seq), entry)),
+                // Of a batch the others may come after it.
+                Some(at) if at > now || self.settings.batch.is_some() => {
+                    self.retries.insert((at.min(latest), entry.seq), entry);
+                }
                 _ => self.ready.push(entry),
             }
         }
@@ -339,7 +385,7 @@ impl Machine {
         dice: &mut dyn Dice,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(InFlight { entry, is_probe }) = self.in_flight.remove(&seq) else { return };
+        let Some(InFlight { entry, rest, is_probe }) = self.in_flight.remove(&seq) else { return };
         let before = self.breaker.state();
         self.breaker.record(outcome.class, is_probe, now, dice);
         if outcome.class.is_retryable() {
@@ -353,19 +399,18 @@ impl Machine {
         }
         let attempt = entry.attempts_in_round.saturating_add(1);
         let verdict = self.settings.retry.verdict(outcome, attempt, entry.queued_at, now, dice);
-        effects.push(Effect::Settle(entry, verdict));
-        match verdict {
-            Verdict::Retry { at } => {
-                let attempts_total = entry.attempts_total.saturating_add(1);
-                let again = Entry { attempts_total, attempts_in_round: attempt, next_at: Some(at), ..entry };
-                self.retries.insert((at, seq), again);
+        self.adapt_batches(outcome, 1 + rest.len());
+        let is_parted = !rest.is_empty() && self.is_parted(outcome, verdict, attempt);
+        let half = if is_parted { (1 + rest.len()).div_ceil(2) } else { usize::MAX };
+        let mut verdict = if is_parted { Verdict::Retry { at: now } } else { verdict };
+        for (n, entry) in std::iter::once(entry).chain(rest).enumerate() {
+            if let Verdict::Retry { at } = &mut verdict
+                && self.settings.batch.is_some()
+                && (n == 0 || n == half)
+            {
+                *at = self.unused(*at);
             }
-            Verdict::Delivered | Verdict::Dead(_) => {
-                self.held.remove(&seq);
-                if self.is_fetching {
-                    self.ended_meanwhile.insert(seq);
-                }
-            }
+            self.settled(entry, verdict, effects);
         }
         let is_failing = |since: &Timestamp| now.since(*since) >= self.settings.disable_after;
         let why = match (verdict, self.breaker.failing_since().filter(is_failing)) {
@@ -377,11 +422,26 @@ impl Machine {
         effects.push(Effect::Disable(why));
     }
 
+    fn settled(&mut self, entry: Entry, verdict: Verdict, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Settle(entry, verdict));
+        if let Verdict::Retry { at } = verdict {
+            let attempts_total = entry.attempts_total.saturating_add(1);
+            let attempts_in_round = entry.attempts_in_round.saturating_add(1);
+            let again = Entry { attempts_total, attempts_in_round, next_at: Some(at), ..entry };
+            self.retries.insert((at, entry.seq), again);
+            return;
+        }
+        self.held.remove(&entry.seq);
+        if self.is_fetching {
+            self.ended_meanwhile.insert(entry.seq);
+        }
+    }
+
     fn returned(&mut self, seq: Seq, now: Timestamp) {
-        let Some(InFlight { entry, .. }) = self.in_flight.remove(&seq) else { return };
+        let Some(InFlight { entry, rest, .. }) = self.in_flight.remove(&seq) else { return };
         // Not at once: whatever kept it from being made may last.
         let soon = now.plus(Duration::from_millis(FETCH_RETRY_MS));
-        self.retries.insert((soon, seq), entry);
+        self.retries.extend(std::iter::once(entry).chain(rest).map(|entry| ((soon, entry.seq), entry)));
     }
 
     fn configured(&mut self, settings: Settings, is_new_target: bool) {
@@ -394,6 +454,10 @@ impl Machine {
         }
         if settings.rate != self.settings.rate {
             self.bucket = None;
+        }
+        if settings.batch != self.settings.batch {
+            self.ready.forget_batches();
+            self.batch_max = settings.batch.map_or(1, |batching| batching.events_max);
         }
         if self.is_stopped() && !settings.is_paused {
             // Whoever lets it go on gives the receiver another chance.
@@ -440,6 +504,11 @@ impl Machine {
             let is_probe = self.breaker.state() == breaker::State::Probing;
             return self.ready.next(|| is_probe || has_low_slot(&self.in_flight, &self.window));
         }
+        self.next_in_order()
+    }
+
+    /// The oldest of all, if it is due and nothing is under way.
+    fn next_in_order(&self) -> Option<Seq> {
         let oldest = self.ready.oldest()?;
         let waits = self.retries.keys().any(|(_, seq)| *seq < oldest);
         // Up to the cursor all that is older is known.
@@ -451,20 +520,33 @@ impl Machine {
         while let Some(first) = self.retries.first_entry()
             && first.key().0 <= now
         {
-            self.ready.push(first.remove());
+            let entry = first.remove();
+            if !self.ready.join_batch(&entry, self.settings.batch) {
+                self.ready.push(entry);
+            }
         }
         let is_probe = self.breaker.state() == breaker::State::Probing;
         for _ in 0..self.slots() {
-            let next = self.next();
-            let Some(entry) = next.filter(|_| self.is_within_rate(now)).and_then(|seq| self.ready.take(seq)) else {
+            if !self.is_within_rate(now) {
                 break;
-            };
+            }
+            let Some((entry, rest)) = self.take_next(now) else { break };
             if let Some(bucket) = &mut self.bucket {
                 bucket.take(now);
             }
-            self.in_flight.insert(entry.seq, InFlight { entry, is_probe });
+            self.in_flight.insert(entry.seq, InFlight { entry, rest, is_probe });
             effects.push(Effect::Attempt(entry));
         }
+    }
+
+    fn take_next(&mut self, now: Timestamp) -> Option<(Entry, Vec<Entry>)> {
+        if self.settings.batch.is_some() {
+            let mut batch = self.take_batch(now)?;
+            let rest = batch.split_off(1);
+            return batch.pop().map(|first| (first, rest));
+        }
+        let entry = self.next().and_then(|seq| self.ready.take(seq))?;
+        Some((entry, Vec::new()))
     }
 
     fn is_within_rate(&mut self, now: Timestamp) -> bool {
@@ -475,7 +557,8 @@ impl Machine {
     fn wants_fetch(&self) -> bool {
         // In order, what is older than all that is at hand must be read before anything goes.
         let is_unknown = self.settings.is_strict && self.ready.oldest().is_some_and(|oldest| oldest > self.cursor);
-        let is_short = self.ready.live() < self.window.size() && self.held.len() < HELD_MAX;
+        let enough = self.window.size().saturating_mul(self.batch_max.into()).min(READY_MAX);
+        let is_short = self.ready.live() < enough && self.held.len() < HELD_MAX;
         let is_short = is_short || is_unknown;
         let is_tripped = matches!(self.breaker.state(), breaker::State::Tripped { .. });
         self.is_behind && !self.is_fetching && is_short && !is_tripped
@@ -490,6 +573,7 @@ impl Machine {
         self.is_nudged = false;
         self.ended_meanwhile.clear();
         let n = if self.window.size() >= FETCH_SMALL { FETCH_LARGE } else { FETCH_SMALL };
+        let n = n.max(self.batch_max.into());
         effects.push(Effect::Fetch { lease: self.lease, after: self.cursor, n });
     }
 }

@@ -3,27 +3,28 @@
 use super::{lives::Chance, *};
 use crate::delivery::Origin;
 
-const TOOK: Duration = Duration::from_millis(5);
+pub(super) const TOOK: Duration = Duration::from_millis(5);
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         retry: retry::Policy::default(),
         breaker: breaker::Settings::default(),
         in_flight_max: 4,
         rate: None,
         is_strict: false,
+        batch: None,
         disable_after: Duration::from_secs(5 * 24 * 3600),
         is_paused: false,
     }
 }
 
-fn drive(machine: &mut Machine, input: Input, now: i64) -> Vec<Effect> {
+pub(super) fn drive(machine: &mut Machine, input: Input, now: i64) -> Vec<Effect> {
     let mut effects = Vec::new();
     machine.handle(input, Timestamp::from_millis(now), &mut Chance(7), &mut effects);
     effects
 }
 
-fn entry(seq: u64) -> Entry {
+pub(super) fn entry(seq: u64) -> Entry {
     Entry::fresh(Seq(seq), Timestamp::from_millis(0), Origin::Live)
 }
 

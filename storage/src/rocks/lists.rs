@@ -95,7 +95,7 @@ pub(super) fn delivery(
     let mut iter = view.attempts(endpoint, seq);
     iter.seek_to_first();
     while let Some(value) = iter.value() {
-        let attempted: Attempted = record::decode(value).ok_or_else(|| unreadable("attempt of", seq))?;
+        let attempted = Attempted::from_bytes(value).ok_or_else(|| unreadable("attempt of", seq))?;
         attempts.push(attempted.attempt);
         iter.next();
     }
@@ -209,7 +209,7 @@ impl View<'_> {
         let mut iter = self.attempts(endpoint, seq);
         iter.seek_to_last();
         iter.status().map_err(read_error)?;
-        iter.value().map(|value| record::decode(value).ok_or_else(|| unreadable("attempt of", seq))).transpose()
+        iter.value().map(|value| Attempted::from_bytes(value).ok_or_else(|| unreadable("attempt of", seq))).transpose()
     }
 
     /// The delivery as it stands; `None` where its parts do not fit together, which only a damaged store brings about.

@@ -231,7 +231,7 @@ impl<'a> Keeper<'a> {
         };
         self.put_verdict(endpoint, stored.next_at.is_some(), after, &attempt)?;
         let number = attempt.number.min(keys::CANCELLED - 1);
-        let value = record::encode(&Attempted { origin: stored.origin, attempt })?;
+        let value = Attempted { origin: stored.origin, attempt }.to_bytes()?;
         let change = &mut self.settles.change;
         change.batch.put(Cf::Attempts, keys::attempt(endpoint, entry.seq, number), value);
         change.endpoints.insert(endpoint);

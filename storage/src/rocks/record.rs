@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use loghorn_domain::{
     EndpointNo, Event, EventId, Level, Origin, Seq, Timestamp,
-    delivery::{Attempt, Entry, Reason},
+    delivery::{Attempt, Batched, Entry, Reason},
     event::Head,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -231,6 +231,31 @@ pub(super) struct Attempted {
     pub(super) attempt: Attempt,
 }
 
+/// What not every attempt has. Written behind all else, and only where there is some: so a record from before there was
+/// any reads as one without.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct More {
+    batch: Option<Batched>,
+}
+
+impl Attempted {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = encode(self)?;
+        let more = More { batch: self.attempt.batch.clone() };
+        if more != More::default() {
+            bytes.extend(encode(&more)?);
+        }
+        Ok(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (mut attempted, rest): (Self, _) = postcard::take_from_bytes(bytes).ok()?;
+        let More { batch } = if rest.is_empty() { More::default() } else { decode(rest)? };
+        attempted.attempt.batch = batch;
+        Some(attempted)
+    }
+}
+
 /// `attempts`, number [`CANCELLED`](super::keys::CANCELLED).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cancelled {
@@ -347,9 +372,14 @@ mod tests {
             signature: "v1,abc".into(),
             response_headers: vec![("a".into(), "b".into())],
             response_body: "later".into(),
+            batch: None,
         };
-        let attempted = Attempted { origin: Origin::Replay, attempt };
-        assert_eq!(decode(&encode(&attempted).unwrap()), Some(attempted));
+        let mut attempted = Attempted { origin: Origin::Replay, attempt };
+        // As it was written before there were batches.
+        assert_eq!(attempted.to_bytes().unwrap(), encode(&attempted).unwrap());
+        assert_eq!(Attempted::from_bytes(&attempted.to_bytes().unwrap()), Some(attempted.clone()));
+        attempted.attempt.batch = Some(Batched { id: "dlv_0-1".into(), events: 300 });
+        assert_eq!(Attempted::from_bytes(&attempted.to_bytes().unwrap()), Some(attempted));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
     Class, DeliveryId, EndpointNo, EventId, Origin, Seq, Subscription, SubscriptionId, Timestamp,
-    delivery::{Attempt, ORIGIN_HEADER, Status},
+    delivery::{Attempt, Batched, ORIGIN_HEADER, Status},
     signing::Signer,
     subscription::State::Disabled,
 };
@@ -80,10 +80,22 @@ pub struct ShownAttempt {
     pub class: String,
     /// What went wrong, in words.
     pub error: Option<String>,
+    /// The batch that it was sent with; null where it went alone. The answer is kept with the oldest of a batch.
+    #[serde(default)]
+    pub batch: Option<ShownBatch>,
     /// What was sent.
     pub request: ShownRequest,
     /// What came back.
     pub response: ShownResponse,
+}
+
+/// The batch that a delivery was sent with.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ShownBatch {
+    /// The `webhook-id` of the batch.
+    pub id: String,
+    /// Events in it.
+    pub events: u32,
 }
 
 /// How long each part of an attempt took, in milliseconds; null where it is not known, as on a connection that was
@@ -279,34 +291,51 @@ pub(crate) async fn find(state: &State, id: &str) -> Result<(DeliveryRecord, Vec
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let (record, attempts) = find(&state, &id).await?;
     let delivery = shown(&state, &record);
-    let constant = constant_headers(&state, &record, &delivery.id).await?;
-    let attempt_log = attempts.into_iter().map(|attempt| shown_attempt(attempt, constant.clone())).collect();
+    let headers = Headers::of(&state, &record, &delivery.id).await?;
+    let attempt_log = attempts.into_iter().map(|attempt| shown_attempt(attempt, &headers)).collect();
     Ok(HttpResponse::Ok().json(DeliveryWithAttempts { delivery, attempt_log }))
 }
 
 /// The headers that are the same in each attempt. They are not kept: they follow from the event and its subscription,
 /// as that is now.
-async fn constant_headers(state: &State, record: &DeliveryRecord, id: &str) -> Result<BTreeMap<String, String>, Error> {
-    let mut headers = BTreeMap::from([("webhook-id".to_owned(), id.to_owned())]);
-    let Some(subscription) = state.system.subscriptions().by_endpoint(record.endpoint) else { return Ok(headers) };
-    headers.insert("content-type".into(), "application/json".into());
-    headers.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
-    headers
-        .extend(subscription.spec.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
-    if record.origin != Origin::Live {
-        headers.insert(ORIGIN_HEADER.into(), record.origin.name().into());
-    }
-    if let Some(event) = state.system.store().log.get(record.seq).await? {
-        headers.extend(event.traceparent().map(|traceparent| ("traceparent".to_owned(), traceparent)));
-        if let Some(name) = &subscription.spec.signature_header {
-            let signature = Signer::new(&subscription.secret, None).plain(&event.standard_body());
-            headers.insert(name.to_ascii_lowercase(), signature);
-        }
-    }
-    Ok(headers)
+#[derive(Default)]
+struct Headers {
+    constant: BTreeMap<String, String>,
+    /// Those that follow from the event, where it went alone.
+    of_event: BTreeMap<String, String>,
 }
 
-fn shown_attempt(attempt: Attempt, mut headers: BTreeMap<String, String>) -> ShownAttempt {
+impl Headers {
+    async fn of(state: &State, record: &DeliveryRecord, id: &str) -> Result<Self, Error> {
+        let (mut constant, mut of_event) =
+            (BTreeMap::new(), BTreeMap::from([("webhook-id".to_owned(), id.to_owned())]));
+        let Some(subscription) = state.system.subscriptions().by_endpoint(record.endpoint) else {
+            return Ok(Self { constant, of_event });
+        };
+        constant.insert("content-type".to_owned(), "application/json".to_owned());
+        constant.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
+        let own = subscription.spec.headers.iter();
+        constant.extend(own.map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
+        if record.origin != Origin::Live {
+            constant.insert(ORIGIN_HEADER.into(), record.origin.name().into());
+        }
+        if let Some(event) = state.system.store().log.get(record.seq).await? {
+            of_event.extend(event.traceparent().map(|traceparent| ("traceparent".to_owned(), traceparent)));
+            if let Some(name) = &subscription.spec.signature_header {
+                let signature = Signer::new(&subscription.secret, None).plain(&event.standard_body());
+                of_event.insert(name.to_ascii_lowercase(), signature);
+            }
+        }
+        Ok(Self { constant, of_event })
+    }
+}
+
+fn shown_attempt(attempt: Attempt, known: &Headers) -> ShownAttempt {
+    let mut headers = known.constant.clone();
+    match &attempt.batch {
+        None => headers.extend(known.of_event.clone()),
+        Some(batch) => drop(headers.insert("webhook-id".into(), batch.id.clone())),
+    }
     let started_at = Timestamp::from_millis(attempt.started_at_ms);
     headers.insert("webhook-timestamp".into(), started_at.seconds().to_string());
     headers.insert("webhook-signature".into(), attempt.signature);
@@ -318,6 +347,7 @@ fn shown_attempt(attempt: Attempt, mut headers: BTreeMap<String, String>) -> Sho
         status_code: attempt.status_code,
         class: attempt.class.name().into(),
         error: attempt.error,
+        batch: attempt.batch.map(|Batched { id, events }| ShownBatch { id, events }),
         request: ShownRequest { headers },
         response: ShownResponse { headers: joined(attempt.response_headers), body: attempt.response_body },
     }

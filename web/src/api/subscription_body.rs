@@ -61,6 +61,8 @@ pub struct Optional {
     pub retry: Option<Retry>,
     /// How many attempts may begin in a time; no limit where absent.
     pub rate_limit: Option<RateLimit>,
+    /// How many events go in one webhook; one where absent.
+    pub batch: Option<Batch>,
     /// `none`, or `strict`: one delivery at a time in the order of the log. While the oldest is retried everything
     /// behind it waits.
     #[schema(example = "none")]
@@ -138,6 +140,20 @@ pub struct RateLimit {
     pub per_second: f64,
 }
 
+/// How many events go in one webhook, as `{"type":"batch","timestamp":…,"data":[{event},…]}`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Batch {
+    /// At most so many, 1–256; 1 is no batch at all.
+    #[schema(example = 100)]
+    pub max_events: u16,
+    /// The longest an event waits for others, `0s` (where absent: what waits already goes together) to `5m`.
+    #[schema(example = "5s")]
+    pub max_wait: Option<String>,
+    /// Largest body in bytes, unless a single event is larger: 1024 to 16777216; 262144 where absent.
+    #[schema(example = 262_144)]
+    pub max_bytes: Option<u32>,
+}
+
 /// What differs from the server's settings for retries.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Retry {
@@ -190,6 +206,7 @@ mod tests {
             priority: Some("low".into()),
             retry: Some(Retry { max_attempts: Some(3), max_age: text() }),
             rate_limit: Some(RateLimit { per_second: 0.5 }),
+            batch: Some(Batch { max_events: 100, max_wait: text(), max_bytes: Some(4096) }),
             ordering: Some("strict".into()),
             timeout: text(),
             enabled: Some(true),
