@@ -93,6 +93,7 @@ impl App {
             delivery: config.delivery.clone(),
             egress,
             retention: config.retention,
+            public_url: config.public_url.clone(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
         };
         let system = System::start(store, clock, random, options).await?;

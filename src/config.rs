@@ -23,6 +23,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Names that the `Host` header may say, beside those of loopback.
     pub hosts: Vec<String>,
+    /// Where people reach this server, such as `https://loghorn.example.com`: links in webhooks begin with it.
+    pub public_url: String,
     /// Threads that serve HTTP.
     pub workers: usize,
     /// Where webhooks may go.
@@ -67,6 +69,7 @@ impl Default for Config {
             bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
             data: "./loghorn-data".into(),
             hosts: Vec::new(),
+            public_url: String::new(),
             workers: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
             egress: egress::Policy::default(),
             delivery: DeliveryOptions::default(),
@@ -128,6 +131,7 @@ const KEYS: &[(&str, Apply)] = &[
     ("bind", |c, v| set(&mut c.bind, v, "an address and port such as 127.0.0.1:8000")),
     ("data", |c, v| set(&mut c.data, v, "a directory")),
     ("hosts", |c, v| list(&mut c.hosts, v, "names")),
+    ("public_url", |c, v| base_url(&mut c.public_url, v)),
     ("workers", |c, v| positive(&mut c.workers, v)),
     ("log", |c, v| {
         c.log = match v {
@@ -333,6 +337,13 @@ fn networks(place: &mut Vec<IpNet>, text: &str) -> Result<(), String> {
         item.parse().or_else(|_| single()).map_err(|_| format!("{item:?}: expected a range such as 10.0.0.0/8"))
     };
     *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(network).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+fn base_url(place: &mut String, text: &str) -> Result<(), String> {
+    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    let url = text.parse().ok().filter(is_web).ok_or("expected a URL such as https://loghorn.example.com")?;
+    *place = String::from(url).trim_end_matches('/').to_owned();
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //! [`Reconfigure`], [`Drain`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
 
 mod batches;
+mod digests;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -13,10 +14,10 @@ use actix::prelude::*;
 use loghorn_domain::{
     Class, DeliveryId, EndpointNo, Event, Origin, Seq, Subscription, Timestamp, Verdict,
     breaker::{self, Circuit},
-    delivery::{Attempt, Batched, Entry},
+    delivery::{Batched, Entry},
     machine::{Disabling, Effect, Input, Machine, Settings},
     retry::Dice,
-    subscription::{Ordering, State},
+    subscription::{OnRecovery, Ordering, State},
 };
 use loghorn_storage::{Error as StoreError, Queued, Settlement, Stretch};
 
@@ -163,6 +164,7 @@ impl DeliveryActor {
                 Effect::Fetch { lease, after, n } => self.fetch(lease, after, n, context),
                 Effect::Attempt(entry) if self.is_batch(entry.seq) => self.attempt_batch(entry, context),
                 Effect::Attempt(entry) => self.attempt(entry, context),
+                Effect::Digest(entry) => self.attempt_digest(entry, context),
                 Effect::Settle(entry, verdict) => {
                     if let Some(report) = report.take().or_else(|| another.as_ref().map(Report::of_another)) {
                         self.settle(entry, verdict, report);
@@ -260,19 +262,7 @@ impl DeliveryActor {
     }
 
     fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
-        let attempt = Attempt {
-            number: entry.attempts_total.saturating_add(1),
-            started_at_ms: report.started_at.millis(),
-            duration_us: u64::try_from(report.took.as_micros()).unwrap_or(u64::MAX),
-            class: report.outcome.class,
-            status_code: report.outcome.status_code,
-            error: report.error,
-            verdict,
-            signature: report.signature,
-            response_headers: report.headers,
-            response_body: report.body,
-            batch: report.batch,
-        };
+        let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
 
@@ -364,6 +354,7 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
         in_flight_max: delivery.in_flight_max,
         rate: subscription.spec.rate_limit.map(|limit| limit.rate()),
         is_strict: subscription.spec.ordering == Ordering::Strict,
+        is_digest: subscription.spec.on_recovery == OnRecovery::Digest,
         batch: subscription.spec.batch.and_then(|batch| batch.batching()),
         disable_after: delivery.disable_after,
         is_paused: subscription.state() != State::Active,
@@ -511,6 +502,7 @@ impl Handler<Granted> for DeliveryActor {
             return context.notify(Finished { seq, report: None });
         }
         match self.payloads.get(&seq).cloned() {
+            _ if self.machine.is_digest(seq) => self.digest(entry, place, context),
             _ if self.is_batch(seq) => self.gather(entry, place, context),
             Some(event) => self.send(entry, event, place, context),
             None => self.load(entry, Some(place), context),

@@ -63,6 +63,8 @@ pub struct Options {
     pub retention: Retention,
     /// The `User-Agent` of webhooks.
     pub user_agent: String,
+    /// What links in webhooks begin with; empty: they are relative.
+    pub public_url: String,
 }
 
 /// Settings of deliveries.

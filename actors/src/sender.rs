@@ -23,8 +23,8 @@ use awc::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
-    Class, Clock, Origin, Outcome, Subscription, Timestamp,
-    delivery::{Batched, ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
+    Class, Clock, Origin, Outcome, Subscription, Timestamp, Verdict,
+    delivery::{Attempt, Batched, ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
     egress::Policy,
     signing::Signer,
 };
@@ -114,6 +114,25 @@ pub(crate) struct Report {
     pub(crate) body: String,
     /// The batch that it was.
     pub(crate) batch: Option<Batched>,
+}
+
+impl Report {
+    /// The record of the attempt.
+    pub(crate) fn into_attempt(self, number: u16, verdict: Verdict) -> Attempt {
+        Attempt {
+            number,
+            started_at_ms: self.started_at.millis(),
+            duration_us: u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX),
+            class: self.outcome.class,
+            status_code: self.outcome.status_code,
+            error: self.error,
+            verdict,
+            signature: self.signature,
+            response_headers: self.headers,
+            response_body: self.body,
+            batch: self.batch,
+        }
+    }
 }
 
 /// Makes attempts; one for each thread.

@@ -65,6 +65,8 @@ pub struct DeliveryStats {
     pub total: u64,
     /// Ended with a 2xx.
     pub delivered: u64,
+    /// Of those, told of in a digest.
+    pub digested: u64,
     /// Dead letters, those that retention removed included.
     pub failed: u64,
     /// Waiting for their first attempt.
@@ -87,6 +89,7 @@ impl DeliveryStats {
         Self {
             total: counters.matched,
             delivered: counters.delivered,
+            digested: counters.digested,
             failed: counters.dead + counters.expired,
             queued: queued_stored - first_attempts,
             attempting: first_attempts + retries,
@@ -98,6 +101,7 @@ impl DeliveryStats {
     fn add(&mut self, other: &Self) {
         self.total += other.total;
         self.delivered += other.delivered;
+        self.digested += other.digested;
         self.failed += other.failed;
         self.queued += other.queued;
         self.attempting += other.attempting;

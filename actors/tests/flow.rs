@@ -59,6 +59,7 @@ async fn system_over(store: Store) -> System {
         egress: egress::Policy { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..Default::default() },
         retention: Retention::default(),
         user_agent: "test".into(),
+        public_url: String::new(),
     };
     let random = Arc::new(Counting(AtomicU64::new(1)));
     System::start(store, Arc::new(TestClock(Instant::now())), random, options).await.unwrap()

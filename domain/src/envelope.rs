@@ -1,11 +1,12 @@
 //! Bodies of webhooks that carry several events. Those of one event are [`Event::standard_body`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{DeliveryId, Event};
+use crate::{DeliveryId, Event, Seq, Subscription, Timestamp};
 
 /// What the envelope of a batch takes beside its events, in bytes, at most.
 const ENVELOPE_BYTES: usize = 80;
@@ -44,16 +45,81 @@ pub fn batch_id(first: DeliveryId, events: &[Arc<Event>]) -> String {
     if events.len() <= 1 {
         return first.to_string();
     }
-    let mut hasher = Sha256::new();
-    events.iter().for_each(|event| hasher.update(event.seq.0.to_be_bytes()));
+    let seqs: Vec<u8> = events.iter().flat_map(|event| event.seq.0.to_be_bytes()).collect();
+    with_hash(first, &seqs)
+}
+
+fn with_hash(first: DeliveryId, content: &[u8]) -> String {
     let mut hash = [0; 8];
-    hash.copy_from_slice(&hasher.finalize()[..8]);
+    hash.copy_from_slice(&Sha256::digest(content)[..8]);
     format!("{first}-{:016x}", u64::from_be_bytes(hash))
+}
+
+/// What a digest tells.
+#[derive(Debug)]
+pub struct Digest<'a> {
+    /// Of which subscription.
+    pub subscription: &'a Subscription,
+    /// How many deliveries waited.
+    pub count: u64,
+    /// The oldest of their events.
+    pub first: Seq,
+    /// The newest.
+    pub last: Seq,
+    /// Some of their events, the oldest and the newest among them where they can be had.
+    pub samples: &'a [Arc<Event>],
+    /// When it is sent.
+    pub now: Timestamp,
+    /// What its links begin with; may be empty.
+    pub public_url: &'a str,
+}
+
+/// Most bytes of samples in a digest.
+const SAMPLES_BYTES: usize = 128 * 1024;
+
+impl Digest<'_> {
+    /// Its `webhook-id`: the oldest delivery's id, and a hash of what it tells of.
+    pub fn id(&self, first: DeliveryId) -> String {
+        let parts = [self.first.0, self.last.0, self.count].map(u64::to_be_bytes);
+        with_hash(first, parts.as_flattened())
+    }
+
+    /// `{"type":"loghorn.digest","timestamp":…,"data":{…}}`, see docs/delivery.md.
+    pub fn body(&self) -> Bytes {
+        let sample = |seq: Seq| self.samples.iter().find(|event| event.seq == seq);
+        let brief = |seq: Seq| match sample(seq) {
+            Some(event) => json!({
+                "seq": seq,
+                "id": event.id,
+                "event_type": event.head.event_type,
+                "level": event.head.level,
+                "received_at": event.head.received_at,
+            }),
+            None => json!({"seq": seq}),
+        };
+        let id = &self.subscription.id;
+        let n = fitting(self.samples, SAMPLES_BYTES);
+        let samples: Vec<&Value> = self.samples[..n].iter().map(|event| event.value()).collect();
+        let mut data = json!({
+            "subscription_id": id,
+            "subscription": self.subscription.spec.name,
+            "count": self.count,
+            "first": brief(self.first),
+            "last": brief(self.last),
+            "samples": samples,
+            "deliveries_url": format!("{}/api/v1/deliveries?subscription={id}", self.public_url),
+        });
+        if let (Some(first), Some(last)) = (sample(self.first), sample(self.last)) {
+            let (since, until) = (first.head.received_at, last.head.received_at.plus(Duration::from_millis(1)));
+            data["events_url"] = format!("{}/api/v1/events?since={since}&until={until}", self.public_url).into();
+        }
+        json!({"type": "loghorn.digest", "timestamp": self.now, "data": data}).to_string().into()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, value::RawValue};
+    use serde_json::value::RawValue;
 
     use super::*;
     use crate::{EndpointNo, Level, Seq, Timestamp, event::Draft, event::Limits};

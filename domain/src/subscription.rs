@@ -70,6 +70,9 @@ pub struct Spec {
     /// Whether deliveries go one after the other.
     #[serde(default)]
     pub ordering: Ordering,
+    /// What goes out first after an outage.
+    #[serde(default)]
+    pub on_recovery: OnRecovery,
     /// The longest an attempt may take; the server's setting where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
@@ -184,6 +187,17 @@ pub enum Ordering {
     None,
     /// One at a time in the order of the log: everything waits until the oldest is delivered or dead.
     Strict,
+}
+
+/// What goes out first after an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRecovery {
+    /// Everything that waits, one after the other.
+    #[default]
+    Each,
+    /// One webhook that tells of everything that waits.
+    Digest,
 }
 
 /// Members that Loghorn adds when it shows a subscription; set aside when it is sent back.
@@ -382,6 +396,7 @@ pub(crate) mod tests {
             ("batch", json!({"max_events": 9, "max_bytes": 9}), "/batch/max_bytes"),
             ("batch", json!({"max_wait": "1s"}), "/batch"),
             ("ordering", json!("loose"), "/ordering"),
+            ("on_recovery", json!("all"), "/on_recovery"),
             ("priority", json!("urgent"), "/priority"),
             ("timeout", json!("10"), "/timeout"),
             ("timeout", json!("1h"), "/timeout"),

@@ -61,6 +61,9 @@ pub(crate) struct CreateArgs {
     /// One delivery at a time in the order of the log; while one is retried, those behind it wait
     #[arg(long)]
     strict_order: bool,
+    /// After an outage send one webhook that tells of everything that waits
+    #[arg(long)]
+    digest: bool,
     /// Its share where all endpoints together wait for a turn [default: normal, and high for what is CRITICAL]
     #[arg(long, value_name = "CLASS", value_parser = ["high", "normal", "low"])]
     priority: Option<String>,
@@ -157,6 +160,7 @@ impl CreateArgs {
         set("signature_header", self.signature_header.clone().map(Value::from));
         set("rate_limit", self.rate_limit.map(|per_second| json!({"per_second": per_second})));
         set("priority", self.priority.clone().map(Value::from));
+        set("on_recovery", self.digest.then(|| "digest".into()));
         set("ordering", self.strict_order.then(|| "strict".into()));
         set("signature_header", self.no_signature_header.then_some(Value::Null));
         set("enabled", self.disabled.then_some(Value::Bool(false)));

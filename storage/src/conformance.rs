@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use loghorn_domain::{Class, Clock, Verdict, event::Head};
+use loghorn_domain::{Class, Clock, Verdict, delivery::Batched, event::Head};
 
 use super::*;
 
 mod backfill;
+mod digests;
 mod lists;
 mod log;
 mod model;

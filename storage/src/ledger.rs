@@ -9,6 +9,8 @@ pub struct Counters {
     pub matched: u64,
     /// Ended with a 2xx.
     pub delivered: u64,
+    /// Of those, told of in a digest.
+    pub digested: u64,
     /// In the queue, now.
     pub waiting: u64,
     /// Of those waiting, the ones whose last attempt failed.

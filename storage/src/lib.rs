@@ -179,6 +179,21 @@ pub struct Stretch {
     pub is_end: bool,
 }
 
+/// What waits for an endpoint, at a glance.
+#[derive(Debug, Clone, Default)]
+pub struct Outline {
+    /// How many deliveries.
+    pub count: u64,
+    /// The router's cursor when they were counted.
+    pub upto: Seq,
+    /// The oldest of them.
+    pub first: Option<Seq>,
+    /// The newest.
+    pub last: Option<Seq>,
+    /// Events of some from either end, ascending; those that cannot be had are left out.
+    pub samples: Vec<Arc<Event>>,
+}
+
 /// What one attempt came to, to be recorded. The verdict stands in the attempt.
 #[derive(Debug, Clone)]
 pub struct Settlement {
@@ -252,6 +267,14 @@ pub trait DeliveryQueue: Send + Sync {
         deliveries: Vec<(EndpointNo, Seq)>,
         now: Timestamp,
     ) -> Pending<Vec<(EndpointNo, Seq)>>;
+
+    /// What waits for `endpoint` of live events, up to the router's cursor, with up to `n` events from either end.
+    fn outline(&self, endpoint: EndpointNo, n: usize) -> Pending<Outline>;
+
+    /// One webhook told of all that [`DeliveryQueue::outline`] counted: every delivery of a live event that waits up to
+    /// `upto` is delivered, with `attempt` as its last one (numbered as it falls). Returns how many. In bounded steps; a
+    /// crash between two leaves the rest waiting.
+    fn digest(&self, fence: Fence, endpoint: EndpointNo, upto: Seq, attempt: Attempt) -> Pending<u64>;
 
     /// Cancels everything that waits or is dead for `endpoint`; returns how many. In bounded steps.
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64>;

@@ -161,6 +161,15 @@ impl DeliveryQueue for Memory {
         ready(Ok(deliveries))
     }
 
+    fn outline(&self, endpoint: EndpointNo, n: usize) -> Pending<Outline> {
+        ready(Ok(self.state.lock().outline(endpoint, n)))
+    }
+
+    fn digest(&self, fence: Fence, endpoint: EndpointNo, upto: Seq, attempt: Attempt) -> Pending<u64> {
+        let mut state = self.state.lock();
+        ready(state.check(fence).map(|()| state.digest(endpoint, upto, &attempt)))
+    }
+
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64> {
         let mut state = self.state.lock();
         ready(state.check(fence).map(|()| state.purge(endpoint, now)))

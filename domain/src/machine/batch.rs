@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::{Machine, due::is_low, has_low_slot};
+use super::{Machine, beginning::has_low_slot, due::is_low};
 use crate::{
     Class, Outcome, Seq, Timestamp, Verdict, breaker,
     delivery::{Entry, Reason},
@@ -103,7 +103,7 @@ impl Machine {
     }
 
     /// Whether more of the queue is read soon. That ends, for no more than so much is held.
-    fn is_coming(&self) -> bool {
+    pub(super) fn is_coming(&self) -> bool {
         self.is_fetching || self.wants_fetch()
     }
 

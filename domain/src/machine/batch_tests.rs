@@ -4,7 +4,10 @@ use super::{
     tests::{TOOK, drive, entry, settings},
     *,
 };
-use crate::delivery::Origin;
+use crate::{
+    Outcome, Verdict,
+    delivery::{Origin, Reason},
+};
 
 fn machine(events_max: u16, wait_ms: u64) -> Machine {
     let batch = Some(Batching { events_max, wait_max: Duration::from_millis(wait_ms) });

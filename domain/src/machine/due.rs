@@ -51,6 +51,19 @@ impl Due {
         })
     }
 
+    /// Takes out the oldest delivery of a live event.
+    pub(super) fn take_oldest_live(&mut self) -> Option<Entry> {
+        let is_live = |entry: &&Entry| matches!(entry.origin, Origin::Live | Origin::Test);
+        let oldest =
+            self.live.iter().chain(self.batches.iter().flatten()).filter(is_live).map(|entry| entry.seq).min()?;
+        let of_batch = self.batches.iter_mut().find_map(|batch| {
+            let at = batch.iter().position(|entry| entry.seq == oldest)?;
+            Some(batch.remove(at))
+        });
+        self.batches.retain(|batch| !batch.is_empty());
+        of_batch.or_else(|| self.take(oldest))
+    }
+
     /// One lane's entries that are in no batch.
     pub(super) fn lane(&self, is_low: bool) -> &VecDeque<Entry> {
         if is_low { &self.low } else { &self.live }

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use super::*;
-use crate::{Class, delivery::Origin};
+use super::{reading::FETCH_LARGE, *};
+use crate::{Class, Outcome, Verdict, delivery::Origin, job::Rate, retry};
 
 /// xorshift64*: enough chance for a test.
 #[derive(Clone)]
@@ -40,6 +40,8 @@ impl Dice for Chance {
 enum Happening {
     Route,
     Deliver(Input),
+    /// A digest of these ended.
+    Digested(Input, Vec<Seq>),
     Crash,
     Pause(bool),
     Mood(Mood),
@@ -106,6 +108,7 @@ struct World {
     /// In this life: with which others a delivery was last sent.
     sent_with: BTreeMap<Seq, Vec<Seq>>,
     last_code: BTreeMap<Seq, Option<u16>>,
+    digests: usize,
     mood: Mood,
     routed: u64,
     /// By time, then order of planning.
@@ -132,6 +135,7 @@ impl World {
             rate: if chance.one_in(4) { Rate::per_second(0.5 + chance.below(100) as f64) } else { None },
             is_strict: chance.one_in(4),
             batch: None,
+            is_digest: chance.one_in(4),
             disable_after: Duration::from_secs(5 * 24 * 3600),
             is_paused: false,
         };
@@ -153,6 +157,7 @@ impl World {
             in_flight: BTreeMap::new(),
             sent_with: BTreeMap::new(),
             last_code: BTreeMap::new(),
+            digests: 0,
             mood: Mood::Well,
             routed: 0,
             plans: BinaryHeap::new(),
@@ -232,6 +237,20 @@ impl World {
             Happening::Deliver(input) => {
                 if let Input::Finished { seq, .. } | Input::Returned(seq) = &input {
                     self.in_flight.remove(seq);
+                }
+                self.tell(input);
+            }
+            Happening::Digested(input, seqs) => {
+                let Input::Finished { seq, outcome, .. } = &input else { panic!("no end") };
+                self.in_flight.remove(seq);
+                if outcome.class == Class::Ok {
+                    for seq in seqs {
+                        // Something from before the outage may have been answered meanwhile.
+                        if self.queue.remove(&seq).is_some() {
+                            self.ended.insert(seq, Some(Verdict::Delivered));
+                        }
+                    }
+                    self.in_flight.retain(|first, _| self.queue.contains_key(first));
                 }
                 self.tell(input);
             }
@@ -343,6 +362,7 @@ impl World {
                 self.plan(delay, life, Happening::Deliver(input));
             }
             Effect::Attempt(entry) => self.attempt(entry, before),
+            Effect::Digest(entry) => self.digest(entry, before),
             Effect::Settle(entry, verdict) => self.settle(entry, verdict),
             Effect::Disable(_) => panic!("no receiver here says 410, or fails for so long"),
             Effect::Circuit(_, _, memory) => self.memory = memory,
@@ -400,6 +420,21 @@ impl World {
         self.plan(took, life, Happening::Deliver(input));
     }
 
+    fn digest(&mut self, first: Entry, before: breaker::State) {
+        assert!(self.settings.is_digest && !self.settings.is_paused);
+        assert!(!matches!(before, breaker::State::Tripped { until } if self.now < until), "sent while tripped");
+        assert_eq!(self.queue.get(&first.seq), Some(&first));
+        let live = self.queue.values().filter(|entry| entry.origin == Origin::Live);
+        let seqs: Vec<Seq> = live.map(|entry| entry.seq).collect();
+        self.in_flight.insert(first.seq, vec![first]);
+        self.digests += 1;
+        let outcome = self.mood.answer(&mut self.chance, &[first]);
+        let took = 1 + self.chance.below(300);
+        let input = Input::Finished { seq: first.seq, outcome, took: Duration::from_millis(took) };
+        let life = self.life;
+        self.plan(took, life, Happening::Digested(input, seqs));
+    }
+
     /// The batch of an attempt. What was sent together goes together again, or in parts; after a crash that is only likely.
     fn sent_as(&mut self, first: Entry) -> Vec<Entry> {
         let Some(batching) = self.settings.batch else { return vec![first] };
@@ -423,7 +458,8 @@ impl World {
 
     fn settle(&mut self, entry: Entry, verdict: Verdict) {
         let is_soon = |at: Timestamp| at.since(self.now) <= Duration::from_millis(100);
-        let is_parted = self.settings.batch.is_some() && matches!(verdict, Verdict::Retry { at } if is_soon(at));
+        let is_special = self.settings.batch.is_some() || self.settings.is_digest;
+        let is_parted = is_special && matches!(verdict, Verdict::Retry { at } if is_soon(at));
         if matches!(verdict, Verdict::Dead(_)) {
             let code = self.last_code.get(&entry.seq).copied().flatten();
             assert!(code != Some(422) || is_bad(&entry), "one bad event took others along");
@@ -433,7 +469,10 @@ impl World {
         *attempts += 1;
         // A batch that is parted at its end may be parted again and again.
         let parts = if self.settings.batch.is_some() { 8 } else { 0 };
-        assert!(*attempts <= self.settings.retry.attempts_max + parts, "more attempts than allowed");
+        assert!(
+            self.settings.is_digest || *attempts <= self.settings.retry.attempts_max + parts,
+            "more attempts than allowed"
+        );
         assert_eq!(entry.attempts_in_round + 1, *attempts);
         match verdict {
             Verdict::Retry { at } => {
@@ -460,8 +499,10 @@ impl World {
 
 #[test]
 fn every_delivery_of_every_life_ends() {
+    let mut digests = 0;
     for seed in 1..=10_000 {
         let world = World::new(seed).run();
+        digests += world.digests;
         let open: Vec<_> = world.ended.iter().filter(|(_, verdict)| verdict.is_none()).collect();
         assert!(
             open.is_empty() && world.queue.is_empty(),
@@ -471,4 +512,5 @@ fn every_delivery_of_every_life_ends() {
         );
         assert_eq!(world.machine.wake_at(), None, "seed {seed}: not idle at the end");
     }
+    assert!(digests > 1000, "{digests} digests");
 }

@@ -1,7 +1,7 @@
 //! The machine step by step: what one input after the other brings about.
 
 use super::{lives::Chance, *};
-use crate::delivery::Origin;
+use crate::{Outcome, delivery::Origin, retry};
 
 pub(super) const TOOK: Duration = Duration::from_millis(5);
 
@@ -13,6 +13,7 @@ pub(super) fn settings() -> Settings {
         rate: None,
         is_strict: false,
         batch: None,
+        is_digest: false,
         disable_after: Duration::from_secs(5 * 24 * 3600),
         is_paused: false,
     }
@@ -229,7 +230,7 @@ fn nothing_but_failures_for_long_disables_and_a_restart_does_not_forget_since_wh
                     let all = (1..=9).map(entry).collect();
                     effects.extend(drive(&mut machine, Input::Fetched { lease, entries: all, is_end: true }, now));
                 }
-                Effect::Settle(..) => {}
+                Effect::Settle(..) | Effect::Digest(_) => {}
             }
         }
         if disabled.is_some() {

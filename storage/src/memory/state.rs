@@ -51,6 +51,7 @@ pub(super) enum DeliveryState {
 struct Totals {
     matched: u64,
     delivered: u64,
+    digested: u64,
     expired: u64,
     cancelled: u64,
     shadowed: u64,
@@ -208,6 +209,39 @@ impl State {
         true
     }
 
+    /// Deliveries of live events that wait for `endpoint`.
+    fn waiting_live(&mut self, endpoint: EndpointNo, upto: Seq) -> impl Iterator<Item = (Seq, &mut Delivery)> {
+        let of_endpoint = self.deliveries.iter_mut().filter(move |((seq, to), _)| *to == endpoint && *seq <= upto);
+        of_endpoint.map(|((seq, _), delivery)| (*seq, delivery)).filter(|(_, delivery)| {
+            delivery.is_waiting() && matches!(delivery.entry.origin, Origin::Live | Origin::Test)
+        })
+    }
+
+    pub(super) fn outline(&mut self, endpoint: EndpointNo, n: usize) -> Outline {
+        let upto = self.cursor;
+        let seqs: Vec<Seq> = self.waiting_live(endpoint, upto).map(|(seq, _)| seq).collect();
+        let is_sample = |at: usize| at < n || at + n >= seqs.len();
+        let samples = seqs.iter().enumerate().filter(|(at, _)| is_sample(*at)).map(|(_, seq)| seq);
+        let samples = samples.filter_map(|seq| self.events.get(seq).cloned()).collect();
+        let (first, last) = (seqs.first().copied(), seqs.last().copied());
+        Outline { count: seqs.len() as u64, upto, first, last, samples }
+    }
+
+    pub(super) fn digest(&mut self, endpoint: EndpointNo, upto: Seq, attempt: &Attempt) -> u64 {
+        let mut n = 0;
+        for (_, delivery) in self.waiting_live(endpoint, upto) {
+            delivery.entry.attempts_total += 1;
+            let number = delivery.entry.attempts_total;
+            delivery.attempts.insert(number, Attempt { number, ..attempt.clone() });
+            delivery.state = DeliveryState::Delivered;
+            n += 1;
+        }
+        let totals = self.totals.entry(endpoint).or_default();
+        totals.delivered += n;
+        totals.digested += n;
+        n
+    }
+
     pub(super) fn purge(&mut self, endpoint: EndpointNo, now: Timestamp) -> u64 {
         let of_endpoint = self.deliveries.iter_mut().filter(|((_, to), _)| *to == endpoint);
         let mut n = 0;
@@ -260,8 +294,9 @@ impl State {
             .totals
             .iter()
             .map(|(endpoint, totals)| {
-                let Totals { matched, delivered, expired, cancelled, shadowed } = *totals;
-                (*endpoint, Counters { matched, delivered, expired, cancelled, shadowed, ..Counters::default() })
+                let Totals { matched, delivered, digested, expired, cancelled, shadowed } = *totals;
+                let rest = Counters::default();
+                (*endpoint, Counters { matched, delivered, digested, expired, cancelled, shadowed, ..rest })
             })
             .collect();
         for ((_, endpoint), delivery) in &self.deliveries {

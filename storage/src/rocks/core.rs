@@ -85,10 +85,10 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn counters(&self) -> Counters {
-        let Ended { delivered, retrying, dead, expired, cancelled, .. } = self.ended;
+        let Ended { delivered, digested, retrying, dead, expired, cancelled, .. } = self.ended;
         let waiting = self.matched.saturating_sub(delivered + dead + expired + cancelled);
         let (matched, shadowed) = (self.matched, self.shadowed);
-        Counters { matched, delivered, waiting, retrying, dead, expired, cancelled, shadowed }
+        Counters { matched, delivered, digested, waiting, retrying, dead, expired, cancelled, shadowed }
     }
 }
 

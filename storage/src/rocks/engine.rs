@@ -12,14 +12,15 @@ use tokio::sync::watch;
 use super::{
     Crew,
     core::{Account, Core, Reply, promise, ready},
+    digest::{self, Digest},
     disk, lists, queue,
     reads::{self, Lane},
     retention, router, shelf, versions, writer,
 };
 use crate::{
     Appended, Bounds, Caps, Catalog, Counters, Deciding, DeliveryQuery, DeliveryQueue, DeliveryRecord, Durability,
-    Error, EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Page, Pending, Reads, Record, Revision, Settlement,
-    Stretch,
+    Error, EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Outline, Page, Pending, Reads, Record, Revision,
+    Settlement, Stretch,
 };
 
 /// One open store. The order of the fields is the order of closing: entrances, threads, database, word of it.
@@ -149,6 +150,15 @@ impl DeliveryQueue for Engine {
         now: Timestamp,
     ) -> Pending<Vec<(EndpointNo, Seq)>> {
         self.submit(&self.queue, |reply| queue::Job::Discard { fence, deliveries, now, reply })
+    }
+
+    fn outline(&self, endpoint: EndpointNo, n: usize) -> Pending<Outline> {
+        self.list_lane.run(move |core| digest::outline(core, endpoint, n))
+    }
+
+    fn digest(&self, fence: Fence, endpoint: EndpointNo, upto: Seq, attempt: Attempt) -> Pending<u64> {
+        let job = |reply| Digest { fence, endpoint, upto, attempt, from: Seq(0), n: 0, reply };
+        self.submit(&self.queue, |reply| queue::Job::Digest(job(reply)))
     }
 
     fn purge(&self, fence: Fence, endpoint: EndpointNo, now: Timestamp) -> Pending<u64> {

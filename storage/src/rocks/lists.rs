@@ -17,7 +17,7 @@ use super::{
     db::{range, read_error},
     keys::{self, Cf},
     queue::stored_entry,
-    record::{self, Attempted, Cancelled, Dead, Match},
+    record::{self, Attempted, Cancelled, Dead, Ended, Match},
     retention::first_event_since,
 };
 use crate::{DeliveryRecord, Error, EventQuery, LedgerLine, Page, ended_at, page};
@@ -154,7 +154,7 @@ pub(super) fn accounts(view: &View<'_>) -> Result<BTreeMap<EndpointNo, Account>,
     })?;
     view.each(Cf::Meta, keys::ENDED, |key, value| {
         let endpoint = keys::to_endpoint(keys::ENDED, key);
-        let (endpoint, ended) = endpoint.zip(record::decode(value)).ok_or_else(|| unreadable("count", "ended"))?;
+        let (endpoint, ended) = endpoint.zip(Ended::from_bytes(value)).ok_or_else(|| unreadable("count", "ended"))?;
         accounts.entry(endpoint).or_default().ended = ended;
         Ok(())
     })?;

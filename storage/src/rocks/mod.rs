@@ -25,6 +25,7 @@ use crate::{Open, Store};
 mod backfill;
 mod core;
 mod db;
+mod digest;
 mod disk;
 mod engine;
 mod keys;

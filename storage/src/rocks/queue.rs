@@ -19,6 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     core::{Core, Reply, unreadable},
     db::{Batch, Durable, read_error},
+    digest::Digest,
     keys::{self, Cf},
     purge::{Purge, put_marker},
     record::{self, Attempted, Cancelled, Dead, Ended, Match, Waiting},
@@ -39,12 +40,14 @@ pub(super) enum Job {
     Replay { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
     Discard { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
     Backfill { fence: Fence, endpoint: EndpointNo, events: Vec<(Seq, Timestamp)>, now: Timestamp, reply: Reply<u64> },
+    Digest(Digest),
     Purge { fence: Fence, endpoint: EndpointNo, now: Timestamp, reply: Reply<u64> },
     Trim { events: Timestamp, deliveries: Timestamp, reply: Reply<Bounds> },
 }
 
 /// A job that is done in steps.
 pub(super) enum Long {
+    Digest(Digest),
     Purge(Purge),
     Trim(Trim),
 }
@@ -122,6 +125,7 @@ impl<'a> Keeper<'a> {
             Job::Backfill { fence, endpoint, events, now, reply } => {
                 reply.send(self.backfill(fence, endpoint, events, now));
             }
+            Job::Digest(digest) => self.long.push_back(Long::Digest(digest)),
             Job::Purge { fence, endpoint, now, reply } => {
                 let upto = self.core.marks.cursor.seq();
                 self.long.push_back(Long::Purge(Purge::new(fence, endpoint, now, upto, reply)));
@@ -136,6 +140,7 @@ impl<'a> Keeper<'a> {
     pub(super) fn step(&mut self) {
         let again = match self.long.pop_front() {
             None => None,
+            Some(Long::Digest(digest)) => digest.step(self).map(Long::Digest),
             Some(Long::Purge(purge)) => purge.step(self).map(Long::Purge),
             Some(Long::Trim(trim)) => trim.step(self).map(Long::Trim),
         };
@@ -171,7 +176,7 @@ impl<'a> Keeper<'a> {
         durable: Durable,
     ) -> Result<(), Error> {
         for endpoint in endpoints {
-            let ended = record::encode(self.ended(*endpoint))?;
+            let ended = self.ended(*endpoint).to_bytes()?;
             change.batch.put(Cf::Meta, keys::of_endpoint(keys::ENDED, *endpoint), ended);
         }
         self.core.db.write(change.batch, durable)

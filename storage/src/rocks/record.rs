@@ -275,6 +275,26 @@ pub(super) struct Ended {
     pub(super) cancelled: u64,
     /// Nothing waits before this.
     pub(super) low_water: Seq,
+    /// Of those delivered, the ones that a digest told of. Written behind all else, and only where there are some: so a
+    /// record from before there were digests reads as one without.
+    #[serde(skip)]
+    pub(super) digested: u64,
+}
+
+impl Ended {
+    pub(super) fn to_bytes(self) -> Result<Vec<u8>, Error> {
+        let mut bytes = encode(&self)?;
+        if self.digested > 0 {
+            bytes.extend(encode(&self.digested)?);
+        }
+        Ok(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (ended, rest): (Self, _) = postcard::take_from_bytes(bytes).ok()?;
+        let digested = if rest.is_empty() { 0 } else { decode(rest)? };
+        Some(Self { digested, ..ended })
+    }
 }
 
 /// As postcard.
@@ -357,6 +377,16 @@ mod tests {
         assert_eq!(Match::from_bytes(&new.to_bytes().unwrap()), Some(new.clone()));
         let only = Match { endpoints: Vec::new(), ..new };
         assert_eq!(Match::from_bytes(&only.to_bytes().unwrap()), Some(only));
+    }
+
+    #[test]
+    fn counts_are_read_back_with_and_without_digests() {
+        let old = Ended { delivered: 300, dead: 2, low_water: Seq(9), ..Ended::default() };
+        assert_eq!(old.to_bytes().unwrap(), encode(&old).unwrap());
+        let new = Ended { digested: 299, ..old };
+        for ended in [old, new] {
+            assert_eq!(Ended::from_bytes(&ended.to_bytes().unwrap()), Some(ended));
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Line {
     pub matched: u64,
     /// Delivered.
     pub delivered: u64,
+    /// Of those, told of in a digest.
+    #[serde(default)]
+    pub digested: u64,
     /// In the queue, by the counters.
     pub waiting: u64,
     /// Of those, waiting for another try.
@@ -76,6 +79,7 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
             subscription_id: state.system.subscriptions().by_endpoint(line.endpoint).map(|found| found.id.to_string()),
             matched: counters.matched,
             delivered: counters.delivered,
+            digested: counters.digested,
             waiting: counters.waiting,
             retrying: counters.retrying,
             dead: counters.dead,

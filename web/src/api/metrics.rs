@@ -95,6 +95,7 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     ] {
         text.sample("deliveries", &format!("status=\"{status}\""), count);
     }
+    text.gauge("deliveries_digested", "Of those delivered, the ones that a digest told of.", counted.digested);
     text.family("attempts_total", "counter", "Attempts by what they came to.");
     for class in Class::ALL {
         text.sample(

@@ -19,7 +19,8 @@ pub struct Stats {
     pub since: String,
 }
 
-/// Deliveries: `total_deliveries` is the sum of the others, at every answer.
+/// Deliveries: `total_deliveries` is the sum of `delivered`, `failed`, `queued`, `attempting`, `retrying` and `cancelled`,
+/// at every answer.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeliveryStats {
     /// Ever made.
@@ -38,6 +39,9 @@ pub struct DeliveryStats {
     pub retrying: u64,
     /// Cancelled.
     pub cancelled: u64,
+    /// Of those delivered, the ones that a digest told of.
+    #[serde(default)]
+    pub digested: u64,
 }
 
 /// Events.
@@ -109,6 +113,7 @@ pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result
             attempting: counted.attempting,
             retrying: counted.retrying,
             cancelled: counted.cancelled,
+            digested: counted.digested,
         },
         event_stats: EventStats {
             accepted,

@@ -67,6 +67,9 @@ pub struct Optional {
     /// behind it waits.
     #[schema(example = "none")]
     pub ordering: Option<String>,
+    /// `each`, or `digest`: after an outage one webhook tells of everything that waits.
+    #[schema(example = "each")]
+    pub on_recovery: Option<String>,
     /// The longest an attempt may take, `100ms` to `120s`.
     #[schema(example = "10s")]
     pub timeout: Option<String>,
@@ -208,6 +211,7 @@ mod tests {
             rate_limit: Some(RateLimit { per_second: 0.5 }),
             batch: Some(Batch { max_events: 100, max_wait: text(), max_bytes: Some(4096) }),
             ordering: Some("strict".into()),
+            on_recovery: Some("digest".into()),
             timeout: text(),
             enabled: Some(true),
             description: text(),

@@ -1,0 +1,77 @@
+//! Digests: one webhook for all that waits, and all of it settled once that arrived.
+
+use actix::prelude::*;
+use loghorn_domain::{
+    Class, DeliveryId, Verdict,
+    delivery::{Batched, Entry},
+    envelope::Digest,
+};
+use loghorn_storage::Outline;
+
+use super::{Answer, DeliveryActor};
+use crate::{
+    places::{Place, Waiter},
+    sender::{Report, Webhook},
+};
+
+/// Events shown from either end.
+const SAMPLES: usize = 5;
+
+impl DeliveryActor {
+    pub(super) fn attempt_digest(&mut self, first: Entry, context: &Context<Self>) {
+        match self.places.enter(self.endpoint) {
+            Some(place) => self.digest(first, place, context),
+            None => {
+                let level = self.payloads.get(&first.seq).map(|event| event.head.level).unwrap_or_default();
+                let priority = self.subscription.spec.priority(level, first.origin);
+                self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry: first });
+            }
+        }
+    }
+
+    /// Where something keeps it from being sent or settled, the attempt was not made.
+    pub(super) fn digest(&self, first: Entry, place: Place, context: &Context<Self>) {
+        self.settler.flush();
+        self.live.began(std::iter::once(first));
+        let mut answer = Answer { to: context.address(), seq: first.seq, report: None };
+        let (shared, endpoint, subscription) = (self.shared.clone(), self.endpoint, self.subscription.clone());
+        let target = match &self.target {
+            Ok(target) => target.clone(),
+            Err(why) => {
+                answer.report = Some(Report::unsent(Class::Blocked, why.clone(), shared.clock.now()));
+                return;
+            }
+        };
+        let (sender, place) = (self.sender.clone(), place.used());
+        actix_rt::spawn(async move {
+            // As in `post`: the place comes back before the answer goes out.
+            let mut answer = answer;
+            let _place = place;
+            let queue = &shared.store.queue;
+            let Outline { count, upto, first: oldest, last, samples } = match queue.outline(endpoint, SAMPLES).await {
+                Ok(outline) => outline,
+                Err(error) => return tracing::warn!(%endpoint, %error, "what waits could not be counted for a digest"),
+            };
+            let (Some(oldest), Some(last)) = (oldest, last) else { return };
+            let (now, public_url) = (shared.clock.now(), shared.options.public_url.as_str());
+            let digest =
+                Digest { subscription: &subscription, count, first: oldest, last, samples: &samples, now, public_url };
+            let received_at = samples.first().map_or(first.queued_at, |event| event.head.received_at);
+            let id = digest.id(DeliveryId { received_at, endpoint, seq: oldest });
+            let webhook = Webhook { id: id.clone(), origin: first.origin, traceparent: None, body: digest.body() };
+            let report = sender.attempt(&target, &webhook).await;
+            let report = Report { batch: Some(Batched { id, events: count.try_into().unwrap_or(u32::MAX) }), ..report };
+            if report.outcome.class == Class::Ok {
+                // Its number is drawn for each delivery.
+                let attempt = report.of_another().into_attempt(0, Verdict::Delivered);
+                match queue.digest(shared.fence, endpoint, upto, attempt).await {
+                    Ok(told) => tracing::info!(subscription = %subscription.id, told, "a digest told of what waited"),
+                    Err(error) => {
+                        return tracing::error!(%endpoint, %error, "what a digest told of could not be settled");
+                    }
+                }
+            }
+            answer.report = Some(report);
+        });
+    }
+}

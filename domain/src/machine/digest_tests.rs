@@ -1,0 +1,68 @@
+//! Digests step by step.
+
+use super::{
+    tests::{TOOK, drive, entry, settings},
+    *,
+};
+use crate::{Outcome, Verdict};
+
+/// A machine whose circuit has just opened, with `late` still under way from before; and when it probes.
+fn tripped(late: u64, waiting: u64) -> (Machine, i64) {
+    let breaker = breaker::Settings { failures: 1, ..breaker::Settings::default() };
+    let mut machine = Machine::new(Settings { is_digest: true, breaker, ..settings() });
+    drive(&mut machine, Input::Tick, 0);
+    let all = (1..=waiting).map(entry).collect();
+    drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, 0);
+    let first = *machine.in_flight.keys().find(|seq| seq.0 != late).unwrap();
+    finish(&mut machine, first.0, 503, 1);
+    assert_eq!(machine.breaker.circuit(), Circuit::Open);
+    let others: Vec<u64> = machine.in_flight.keys().map(|seq| seq.0).filter(|seq| *seq != late).collect();
+    others.into_iter().for_each(|seq| drop(finish(&mut machine, seq, 503, 2)));
+    let probe_at = machine.wake_at().unwrap().millis();
+    (machine, probe_at)
+}
+
+fn finish(machine: &mut Machine, seq: u64, code: u16, now: i64) -> Vec<Effect> {
+    let outcome = Outcome::answered(code, None);
+    drive(machine, Input::Finished { seq: Seq(seq), outcome, took: TOOK }, now)
+}
+
+fn digest_of(effects: &[Effect]) -> Option<u64> {
+    effects.iter().find_map(|effect| if let Effect::Digest(entry) = effect { Some(entry.seq.0) } else { None })
+}
+
+#[test]
+fn the_probe_is_a_digest_and_after_it_the_queue_is_read_anew() {
+    let (mut machine, now) = tripped(2, 9);
+    let effects = drive(&mut machine, Input::Tick, now);
+    assert_eq!(digest_of(&effects), Some(1));
+    assert!(machine.is_digest(Seq(1)) && !machine.is_digest(Seq(2)));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Attempt(_))));
+    let effects = finish(&mut machine, 1, 200, now + 1);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Settle(..))), "settled by whoever sent it");
+    assert!(matches!(effects[..], [Effect::Fetch { after: Seq(0), .. }, Effect::Circuit(Circuit::Closed, ..)]));
+    // One from before the outage ends: it was told of, so nothing becomes of it.
+    assert_eq!(finish(&mut machine, 2, 503, now + 2), []);
+    assert!(machine.held.is_empty());
+}
+
+#[test]
+fn a_digest_that_fails_opens_the_circuit_again_and_one_that_is_refused_is_the_last() {
+    let (mut machine, now) = tripped(0, 9);
+    drive(&mut machine, Input::Tick, now);
+    let effects = finish(&mut machine, 1, 503, now + 1);
+    assert!(matches!(effects[0], Effect::Settle(Entry { seq: Seq(1), .. }, Verdict::Retry { .. })));
+    assert_eq!(machine.breaker.circuit(), Circuit::Open);
+    let now = machine.wake_at().unwrap().millis();
+    assert_eq!(digest_of(&drive(&mut machine, Input::Tick, now)), Some(1));
+    let effects = finish(&mut machine, 1, 400, now + 1);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Attempt(_))), "{effects:?}");
+    assert_eq!(machine.breaker.circuit(), Circuit::Closed);
+}
+
+#[test]
+fn one_alone_is_sent_as_it_is() {
+    let (mut machine, now) = tripped(0, 1);
+    let effects = drive(&mut machine, Input::Tick, now);
+    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Attempt(_))).count(), 1);
+}
