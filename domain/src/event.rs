@@ -171,10 +171,13 @@ impl Event {
         json
     }
 
-    /// Bytes of [`Event::json`], or a few more.
+    /// Bytes of [`Event::json`].
     pub(crate) fn json_bytes(&self) -> usize {
-        // `{"id":` and the id, `,"seq":` and the seq, a comma; an id has nothing to escape but quotes.
-        self.tail.len() + 2 * self.id.as_str().len() + 40
+        let id = self.id.as_str();
+        // An id is visible ASCII.
+        let escaped = id.bytes().filter(|b| matches!(b, b'"' | b'\\')).count();
+        let seq = self.seq.0.checked_ilog10().map_or(1, |digits| digits as usize + 1);
+        "{\"id\":\"\",\"seq\":,".len() + id.len() + escaped + seq + self.tail.len()
     }
 
     pub(crate) fn write_json(&self, out: &mut String) {
@@ -307,6 +310,9 @@ mod tests {
         let event = accepted(draft(r#"{"amount":1250.50}"#));
         let expected = r#"{"id":"own-id","seq":7,"event_type":"payment.failed","level":"ERROR","source":"pay \"quoted\"","message":"line\nbreak é","metadata":{"amount":1250.50},"timestamp":"1970-01-01T00:00:01.000Z","received_at":"1970-01-01T00:00:01.000Z"}"#;
         assert_eq!(event.json(), expected);
+        assert_eq!(event.json_bytes(), expected.len());
+        let odd = Event::new(Seq(1000), r#"a"\b"#.parse().unwrap(), event.head.clone(), event.tail.clone());
+        assert_eq!(odd.json_bytes(), odd.json().len());
         assert_eq!(event.value()["metadata"]["amount"], 1250.5);
         let body: Value = serde_json::from_slice(&event.standard_body()).unwrap();
         assert_eq!(body["type"], "payment.failed");

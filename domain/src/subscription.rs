@@ -394,7 +394,7 @@ pub(crate) mod tests {
             ("batch", json!({"max_events": 257}), "/batch/max_events"),
             ("batch", json!({"max_events": 9, "max_wait": "1h"}), "/batch/max_wait"),
             ("batch", json!({"max_events": 9, "max_bytes": 9}), "/batch/max_bytes"),
-            ("batch", json!({"max_wait": "1s"}), "/batch"),
+            ("batch", json!({"max_wait": "1s"}), "/batch/max_events"),
             ("ordering", json!("loose"), "/ordering"),
             ("on_recovery", json!("all"), "/on_recovery"),
             ("priority", json!("urgent"), "/priority"),

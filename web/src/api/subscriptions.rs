@@ -118,7 +118,7 @@ async fn object(
     payload: web::Payload,
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
-    let mut object = json::object(state, request, payload, &["filters", "retry", "rate_limit"]).await?;
+    let mut object = json::object(state, request, payload, &["filters", "retry", "rate_limit", "batch"]).await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);
