@@ -177,6 +177,17 @@ async fn a_filter_is_tried_and_past_events_are_delivered() {
     assert!(printed[0].contains("payment.done") && !printed[0].contains("unverified"), "{printed:?}");
 }
 
+#[actix_rt::test]
+async fn the_command_line_of_the_delivery_page_makes_regions() {
+    let server = Loghorn::start().await;
+    let text = std::fs::read_to_string("docs/delivery.md").unwrap();
+    let line = text.lines().find(|line| line.contains("--region-by")).unwrap();
+    let output = Terminal::new(&server).run(line);
+    assert!(output.status.success(), "{line}: {output:?}");
+    let spec: Value = serde_json::from_str(&block("docs/delivery.md", "## Regions").join("\n")).unwrap();
+    assert_eq!(server.get("/api/v1/subscriptions").await["items"][0]["regions"], spec["regions"]);
+}
+
 #[test]
 fn the_map_names_folders_that_are_there() {
     for line in block("README.md", "## The map") {

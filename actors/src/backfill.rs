@@ -3,17 +3,19 @@
 //! Its lane is the lowest: a lot is queued only while little waits for the endpoint, and the endpoint's machine attempts
 //! what is live first. So a backfill is never more than [`LANE_MAX`] deliveries ahead of its receiver, costs no memory,
 //! and ends at once when it is cancelled. Queueing is idempotent and progress is kept after it: what a crash cut off is
-//! done again, and finds its deliveries made.
+//! done again, and finds its deliveries made. Where there are regions, each delivery goes to the region that its event
+//! names now. One whose circuit is not closed holds up no other: what is for it waits in its own queue, however much.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use loghorn_domain::{
-    Event, Origin, Seq, Timestamp,
+    EndpointNo, Event, Origin, Seq, Subscription, Timestamp,
+    breaker::Circuit,
     filter::{Filter, Pool},
     job::Backfill,
     subscription::{Mode, State},
 };
-use loghorn_storage::Error as StoreError;
+use loghorn_storage::{DeliveryQuery, Error as StoreError};
 
 use crate::{
     jobs::{End, Jobs},
@@ -23,7 +25,7 @@ use crate::{
 /// Events and bytes that are read at a time.
 const READ: usize = 2000;
 const READ_BYTES: usize = 4 << 20;
-/// Deliveries that may wait for the endpoint while another lot is queued.
+/// Deliveries that may wait for an endpoint while another lot is queued for it.
 const LANE_MAX: u64 = 256;
 /// Largest lot.
 const LOT_MAX: usize = 128;
@@ -34,6 +36,9 @@ const LOOK_MAX: Duration = Duration::from_millis(250);
 const PACE: Duration = Duration::from_millis(100);
 /// How often progress is kept.
 const SAVE_EVERY: Duration = Duration::from_millis(500);
+
+/// An event that matches: its seq, when it was received, and where its delivery goes.
+type Found = (Seq, Timestamp, EndpointNo);
 
 /// Works until the end of its range. `is_resumed`: an earlier process may have queued what its progress does not show.
 pub(crate) async fn run(shared: &Shared, jobs: &Jobs, job: Backfill, is_resumed: bool) -> Result<End, StoreError> {
@@ -74,10 +79,12 @@ impl Work<'_> {
             };
             // The next are read while these are looked at.
             reading = self.read(last);
-            let matching: Vec<(Seq, Timestamp)> = events
+            let subscription = self.subscription();
+            let to = |event| subscription.as_ref().map_or(self.job.endpoint, |found| found.endpoint_of(event));
+            let matching: Vec<Found> = events
                 .iter()
                 .filter(|event| self.takes(event))
-                .map(|event| (event.seq, event.head.received_at))
+                .map(|event| (event.seq, event.head.received_at, to(event)))
                 .collect();
             if self.job.dry_run {
                 self.job.matched += matching.len() as u64;
@@ -99,6 +106,10 @@ impl Work<'_> {
         self.shared.store.reads.scan(after, READ, READ_BYTES)
     }
 
+    fn subscription(&self) -> Option<Arc<Subscription>> {
+        self.shared.subscriptions.get(&self.job.subscription)
+    }
+
     fn takes(&self, event: &Event) -> bool {
         let (head, job) = (&event.head, &self.job);
         head.only.is_none()
@@ -116,7 +127,7 @@ impl Work<'_> {
         if self.jobs.is_draining() {
             return Some(End::Interrupted);
         }
-        let Some(subscription) = self.shared.subscriptions.get(&self.job.subscription) else {
+        let Some(subscription) = self.subscription() else {
             return Some(End::Failed("the subscription was deleted"));
         };
         if self.job.dry_run {
@@ -147,20 +158,20 @@ impl Work<'_> {
     }
 
     /// Queues the deliveries of these events, as fast as there is room.
-    async fn queue(&mut self, events: &[(Seq, Timestamp)]) -> Result<Option<End>, StoreError> {
+    async fn queue(&mut self, events: &[Found]) -> Result<Option<End>, StoreError> {
         let mut rest = events;
-        while let Some((first, _)) = rest.first() {
-            let room = match self.room().await {
+        while !rest.is_empty() {
+            let room = match self.room(&rest[..rest.len().min(LOT_MAX)]).await {
                 Ok(room) => room,
                 Err(end) => return Ok(Some(end)),
             };
             let (lot, after) = rest.split_at(room.min(rest.len()));
             let new = self.without_made(lot).await?;
-            let made = self.make(&new, *first).await?;
+            let made = self.make(&new).await?;
             self.job.matched += lot.len() as u64;
             self.job.queued += made + (lot.len() - new.len()) as u64;
             self.job.skipped += new.len() as u64 - made;
-            self.job.cursor = lot.last().map_or(self.job.cursor, |(seq, _)| *seq);
+            self.job.cursor = lot.last().map_or(self.job.cursor, |(seq, ..)| *seq);
             self.pace(made);
             self.progressed().await?;
             rest = after;
@@ -168,41 +179,69 @@ impl Work<'_> {
         Ok(None)
     }
 
-    async fn make(&self, lot: &[(Seq, Timestamp)], first: Seq) -> Result<u64, StoreError> {
-        let (shared, endpoint) = (self.shared, self.job.endpoint);
-        fail::fail_point!("backfill::make");
-        let made = shared.store.queue.backfill(shared.fence, endpoint, lot.to_vec(), shared.clock.now()).await?;
-        if made > 0 {
-            shared.requeued(vec![(endpoint, first)]).await?;
+    async fn make(&self, lot: &[Found]) -> Result<u64, StoreError> {
+        let shared = self.shared;
+        let mut by_endpoint = BTreeMap::<EndpointNo, Vec<(Seq, Timestamp)>>::new();
+        for (seq, received_at, endpoint) in lot {
+            by_endpoint.entry(*endpoint).or_default().push((*seq, *received_at));
         }
-        Ok(made)
+        let (all, mut sum) = (shared.subscriptions.endpoints_with(self.job.endpoint), 0);
+        for (endpoint, events) in by_endpoint {
+            fail::fail_point!("backfill::make");
+            let first = events[0].0;
+            let others = all.iter().copied().filter(|other| *other != endpoint).collect();
+            let made = shared.store.queue.backfill(shared.fence, endpoint, others, events, shared.clock.now()).await?;
+            if made > 0 {
+                shared.requeued(vec![(endpoint, first)]).await?;
+            }
+            sum += made;
+        }
+        Ok(sum)
     }
 
-    /// After a restart: without those that this job queued before, and did not come to note. They are the first ones,
-    /// so the first that has no delivery ends the search.
-    async fn without_made(&mut self, lot: &[(Seq, Timestamp)]) -> Result<Vec<(Seq, Timestamp)>, StoreError> {
+    /// After a restart: without those that this job queued before, and did not come to note. They are in the first lots,
+    /// so the first lot of which nothing has a delivery ends the search.
+    async fn without_made(&mut self, lot: &[Found]) -> Result<Vec<Found>, StoreError> {
+        if !self.may_be_made {
+            return Ok(lot.to_vec());
+        }
+        self.may_be_made = false;
+        let endpoints = self.shared.subscriptions.endpoints_with(self.job.endpoint);
+        let mut query = DeliveryQuery { limit: 1, endpoints, ..DeliveryQuery::default() };
         let mut new = Vec::with_capacity(lot.len());
         for event in lot {
-            let is_made = self.may_be_made && {
-                let found = self.shared.store.reads.delivery(self.job.endpoint, event.0).await?;
-                self.may_be_made = found.is_some();
-                found.is_some_and(|(record, _)| record.origin == Origin::Backfill)
-            };
-            if !is_made {
+            query.seq = Some(event.0);
+            let found = self.shared.store.reads.deliveries(query.clone()).await?.items.pop();
+            self.may_be_made |= found.is_some();
+            if found.is_none_or(|record| record.origin != Origin::Backfill) {
                 new.push(*event);
             }
         }
         Ok(new)
     }
 
-    /// Waits for room for another lot; how many fit.
-    async fn room(&mut self) -> Result<usize, End> {
+    /// Deliveries that wait where these go, of all such places where most do; where there are regions, without those that
+    /// are down.
+    fn waiting(&self, lot: &[Found]) -> u64 {
+        let has_regions = self.subscription().is_some_and(|found| found.spec.regions.is_some());
+        let is_asked = |endpoint: &EndpointNo| {
+            !has_regions || self.shared.directory.live(*endpoint).circuit().0 == Circuit::Closed
+        };
+        let mut endpoints: Vec<EndpointNo> = lot.iter().map(|(_, _, endpoint)| *endpoint).collect();
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        let waiting = |endpoint| self.shared.store.queue.counters_of(endpoint).waiting;
+        endpoints.into_iter().filter(is_asked).map(waiting).max().unwrap_or(0)
+    }
+
+    /// Waits for room for another lot, which is the beginning of `next`; how many fit.
+    async fn room(&mut self, next: &[Found]) -> Result<usize, End> {
         let mut look = LOOK_MIN;
         loop {
             if let Some(end) = self.end() {
                 return Err(end);
             }
-            let waiting = self.shared.store.queue.counters_of(self.job.endpoint).waiting;
+            let waiting = self.waiting(next);
             let early = self.next_lot_at.saturating_sub(self.shared.clock.monotonic());
             if waiting < LANE_MAX && early.is_zero() {
                 let room = usize::try_from(LANE_MAX - waiting).unwrap_or(LOT_MAX);
@@ -222,11 +261,7 @@ impl Work<'_> {
         if waiting < LANE_MAX {
             return "its rate".into();
         }
-        let is_paused = self
-            .shared
-            .subscriptions
-            .get(&self.job.subscription)
-            .is_some_and(|subscription| subscription.state() == State::Paused);
+        let is_paused = self.subscription().is_some_and(|subscription| subscription.state() == State::Paused);
         let why = if is_paused { "the subscription is paused, and " } else { "" };
         format!("{why}{waiting} deliveries wait for its receiver; it goes on below {LANE_MAX}")
     }

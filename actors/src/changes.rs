@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use actix::Addr;
 use loghorn_domain::EndpointNo;
 
-use crate::supervisor::{EndpointChanged, EndpointDeleted, Missing, Panicked, SupervisorActor};
+use crate::supervisor::{EndpointChanged, EndpointsDeleted, Missing, Panicked, SupervisorActor};
 
 /// Tells the supervisor what it must act on, once there is one.
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ impl Changes {
         self.0.get()
     }
 
-    /// The subscription of `endpoint` was made or changed.
+    /// The subscription that `endpoint` is one of was made or changed.
     pub(crate) fn changed(&self, endpoint: EndpointNo) {
         if let Some(supervisor) = self.0.get() {
             supervisor.do_send(EndpointChanged(endpoint));
@@ -42,12 +42,12 @@ impl Changes {
         }
     }
 
-    /// The subscription of `endpoint` was deleted. Returns when nothing is sent to it any more; its queue is emptied
-    /// afterwards.
-    pub(crate) async fn deleted(&self, endpoint: EndpointNo) {
+    /// The subscription with these endpoints was deleted. Returns when nothing is sent to it any more; its queues are
+    /// emptied afterwards.
+    pub(crate) async fn deleted(&self, endpoints: Vec<EndpointNo>) {
         if let Some(supervisor) = self.0.get() {
-            // A supervisor that is gone means that the process ends; the queue is emptied at the next start.
-            let _ = supervisor.send(EndpointDeleted(endpoint)).await;
+            // A supervisor that is gone means that the process ends; the queues are emptied at the next start.
+            let _ = supervisor.send(EndpointsDeleted(endpoints)).await;
         }
     }
 }

@@ -123,8 +123,13 @@ pub(crate) struct DeliveryActor {
 }
 
 impl DeliveryActor {
-    pub(crate) fn new(shared: Arc<Shared>, subscription: Arc<Subscription>, guard: Guard) -> Self {
-        let endpoint = subscription.endpoint;
+    /// `endpoint` is one of `subscription`'s.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        subscription: Arc<Subscription>,
+        endpoint: EndpointNo,
+        guard: Guard,
+    ) -> Self {
         let live = shared.directory.live(endpoint);
         live.reset();
         let places = Places::of_this_thread(&shared);
@@ -132,7 +137,7 @@ impl DeliveryActor {
         places.withdraw(endpoint);
         Self {
             places,
-            target: target(&shared, &subscription),
+            target: target(&shared, &subscription, endpoint),
             sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
             machine: Machine::recalled(settings(&shared, &subscription), shared.circuits.recall(endpoint)),
             dice: shared.random.dice(),
@@ -170,12 +175,12 @@ impl DeliveryActor {
                         self.settle(entry, verdict, report);
                     }
                 }
-                Effect::Disable(why) => self.disable(why),
+                Effect::Disable(why) => self.disable(why, context),
                 Effect::Circuit(circuit, until, memory) => {
-                    if circuit == Circuit::Open {
+                    if circuit == Circuit::Open && self.live.circuit().0 != Circuit::Open {
                         self.shared.metrics.circuit_opened();
                     }
-                    tracing::info!(subscription = %self.subscription.id, ?circuit, ?until, "circuit changed");
+                    tracing::info!(subscription = %self.subscription.id, endpoint = %self.endpoint, ?circuit, ?until, "circuit changed");
                     self.live.set_circuit(circuit, until);
                     self.shared.circuits.keep(self.endpoint, memory);
                 }
@@ -266,7 +271,15 @@ impl DeliveryActor {
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
 
-    fn disable(&self, why: Disabling) {
+    /// Where there are regions the others go on: only this one's circuit is opened, until a person acts.
+    fn disable(&mut self, why: Disabling, context: &mut Context<Self>) {
+        if self.subscription.spec.regions.is_some() {
+            let (subscription, region) = (&self.subscription.id, self.subscription.region_of(self.endpoint));
+            tracing::warn!(%subscription, region, ?why, "the circuit of one URL is opened until a person closes it");
+            self.tell(Input::Act(breaker::Action::Open), None, context);
+            let settings = self.settings();
+            return self.tell(Input::Configured { settings, is_new_target: false }, None, context);
+        }
         let (shared, endpoint) = (self.shared.clone(), self.endpoint);
         let reason = match why {
             Disabling::Gone => GONE.to_owned(),
@@ -304,11 +317,10 @@ impl DeliveryActor {
 
     fn reconfigure(&mut self, context: &mut Context<Self>) {
         let Some(subscription) = self.shared.subscriptions.by_endpoint(self.endpoint) else { return };
-        let is_new_target = subscription.spec.url != self.subscription.spec.url;
-        self.target = target(&self.shared, &subscription);
+        let is_new_target = subscription.url_of(self.endpoint) != self.subscription.url_of(self.endpoint);
+        self.target = target(&self.shared, &subscription, self.endpoint);
         self.subscription = subscription;
-        let mut settings = settings(&self.shared, &self.subscription);
-        settings.is_paused |= self.is_draining || self.is_halted;
+        let settings = self.settings();
         self.tell(Input::Configured { settings, is_new_target }, None, context);
         if settings.is_paused {
             // Nobody is to wait for what will not be sent.
@@ -316,6 +328,11 @@ impl DeliveryActor {
                 context.notify(Finished { seq: entry.seq, report: None });
             }
         }
+    }
+
+    fn settings(&self) -> Settings {
+        let settings = settings(&self.shared, &self.subscription);
+        Settings { is_paused: settings.is_paused || self.is_draining || self.is_halted, ..settings }
     }
 
     fn keep(&mut self, event: &Arc<Event>) {
@@ -361,9 +378,9 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
     }
 }
 
-fn target(shared: &Shared, subscription: &Subscription) -> Result<Rc<Target>, String> {
+fn target(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Rc<Target>, String> {
     let options = &shared.options;
-    Target::new(subscription, &shared.egress, &options.user_agent, options.delivery.timeout).map(Rc::new)
+    Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout).map(Rc::new)
 }
 
 /// Tells the actor how an attempt ended, also if the attempt's task panicked: then that it was not made.

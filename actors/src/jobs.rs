@@ -266,7 +266,7 @@ impl Jobs {
     pub async fn count_letters(&self, filter: &LetterFilter) -> Result<u64, StoreError> {
         let (mut count, mut after) = (0, None);
         loop {
-            let found = letters::find(&self.shared.store.reads, filter, after, None).await?;
+            let found = letters::find(&self.shared, filter, after, None).await?;
             count += found.letters.len() as u64;
             after = found.next;
             if after.is_none() {

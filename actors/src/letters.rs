@@ -4,7 +4,7 @@
 //! is, so that after a crash the job can look what had been done of it, and counts nothing twice. Letters that died
 //! after the job began are none of its business: what it sent again and died again is left alone.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use loghorn_domain::{
     EndpointNo, Origin, Seq, Timestamp,
@@ -12,7 +12,7 @@ use loghorn_domain::{
     job::{Act, LetterFilter, Letters},
     subscription::State,
 };
-use loghorn_storage::{DeliveryQuery, DeliveryRecord, Error as StoreError, Reads};
+use loghorn_storage::{DeliveryQuery, DeliveryRecord, Error as StoreError};
 
 use crate::{
     jobs::{End, Jobs},
@@ -36,7 +36,7 @@ pub(crate) struct Found {
 
 /// A page of the dead letters that `filter` means, and that died no later than `died_by`.
 pub(crate) async fn find(
-    reads: &Arc<dyn Reads>,
+    shared: &Shared,
     filter: &LetterFilter,
     after: Option<(Seq, EndpointNo)>,
     died_by: Option<Timestamp>,
@@ -45,11 +45,12 @@ pub(crate) async fn find(
         after,
         limit: PAGE,
         status: vec![Status::DeadLetter],
-        endpoint: filter.endpoint,
+        endpoints: filter.endpoint.map(|endpoint| shared.subscriptions.endpoints_with(endpoint)).unwrap_or_default(),
         class: filter.class,
         since: filter.since,
         ..DeliveryQuery::default()
     };
+    let reads = &shared.store.reads;
     let fits = |record: &DeliveryRecord| died_by.is_none_or(|by| record.ended_at.is_none_or(|at| at <= by));
     let Some(ids) = &filter.ids else {
         let page = reads.deliveries(query).await?;
@@ -116,7 +117,7 @@ impl Work<'_> {
     }
 
     async fn find(&self, after: Option<(Seq, EndpointNo)>) -> Result<Found, StoreError> {
-        find(&self.shared.store.reads, &self.job.filter, after, Some(self.job.started_at)).await
+        find(self.shared, &self.job.filter, after, Some(self.job.started_at)).await
     }
 
     async fn count(&mut self) -> Result<Option<End>, StoreError> {
@@ -188,8 +189,7 @@ impl Work<'_> {
     }
 
     fn is_alive(&self, endpoint: EndpointNo) -> bool {
-        let found = self.shared.subscriptions.by_endpoint(endpoint);
-        found.is_some_and(|found| found.deleted_at.is_none() && found.state() != State::Disabled)
+        self.shared.subscriptions.alive(endpoint).is_some_and(|found| found.state() != State::Disabled)
     }
 
     async fn act_on(&self, letters: Vec<Key>) -> Result<Vec<Key>, StoreError> {

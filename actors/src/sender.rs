@@ -23,7 +23,7 @@ use awc::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
-    Class, Clock, Origin, Outcome, Subscription, Timestamp, Verdict,
+    Class, Clock, EndpointNo, Origin, Outcome, Subscription, Timestamp, Verdict,
     delivery::{Attempt, Batched, ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
     egress::Policy,
     signing::Signer,
@@ -54,15 +54,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The target of `subscription`; in words, why there can be none.
+    /// The target of `endpoint`, which is one of `subscription`'s; in words, why there can be none.
     pub(crate) fn new(
         subscription: &Subscription,
+        endpoint: EndpointNo,
         policy: &Policy,
         user_agent: &str,
         timeout: Duration,
     ) -> Result<Self, String> {
         let spec = &subscription.spec;
-        let url = policy.check_url(&spec.url).map_err(|refusal| format!("{}; {}", refusal.detail, refusal.remedy))?;
+        let url = policy.check_url(subscription.url_of(endpoint));
+        let url = url.map_err(|refusal| format!("{}; {}", refusal.detail, refusal.remedy))?;
         let uri: Uri = url.as_str().parse().map_err(|error| format!("the URL cannot be used: {error}"))?;
         if uri.host() != url.host_str() {
             return Err("the URL's host is read in two ways".into());

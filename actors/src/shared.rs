@@ -31,7 +31,7 @@ impl Shared {
     /// Tells the endpoints of what was queued, though newer may have been read before. Where a subscription was deleted
     /// meanwhile its queue may have been emptied before this came into it: it is emptied again.
     pub(crate) async fn requeued(&self, deliveries: Vec<(EndpointNo, Seq)>) -> Result<(), StoreError> {
-        let is_gone = |endpoint: &EndpointNo| self.subscriptions.matcher().get(*endpoint).is_none();
+        let is_gone = |endpoint: &EndpointNo| self.subscriptions.alive(*endpoint).is_none();
         let endpoints: BTreeSet<EndpointNo> = deliveries.iter().map(|(endpoint, _)| *endpoint).collect();
         for endpoint in endpoints.into_iter().filter(is_gone) {
             self.store.queue.purge(self.fence, endpoint, self.clock.now()).await?;

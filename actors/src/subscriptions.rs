@@ -5,13 +5,17 @@
 //! that catalogue and memory never differ. What a version decided by is kept beside, so that past decisions can be
 //! explained.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use loghorn_domain::{
     Clock, EndpointNo, Problem, Subscription, SubscriptionId, egress,
     filter::Pool,
     matcher::{Compiled, Matcher},
+    regions::{self, REGIONS_EVER_MAX},
     ruling::Ruling,
     secret::Secret,
     subscription::{Mode, Spec},
@@ -48,6 +52,7 @@ pub enum ChangeError {
     Store(#[from] StoreError),
 }
 
+#[derive(Clone)]
 struct Known {
     compiled: Arc<Compiled>,
     revision: Revision,
@@ -60,6 +65,7 @@ pub struct Subscriptions {
     random: Arc<dyn Random>,
     egress: Arc<egress::Policy>,
     pool: Pool,
+    /// Under each of its endpoints.
     known: RwLock<BTreeMap<EndpointNo, Known>>,
     matcher: ArcSwap<Matcher>,
     one_at_a_time: Mutex<()>,
@@ -80,10 +86,13 @@ impl Subscriptions {
             let damaged = |why: String| StoreError::Damaged(format!("{key}: {why}").into());
             let subscription: Subscription = serde_json::from_slice(&value).map_err(|e| damaged(e.to_string()))?;
             let compiled = compile(subscription, &pool).map_err(|problems| damaged(words(&problems)))?;
-            known.insert(compiled.subscription.endpoint, Known { compiled, revision });
+            insert(&mut known, Known { compiled, revision });
         }
-        let alive = known.values().filter(|known: &&Known| known.compiled.subscription.deleted_at.is_none());
-        let matcher = ArcSwap::from_pointee(Matcher::new(alive.map(|known| known.compiled.clone())));
+        let alive = known.iter().filter(|(endpoint, known): &(&EndpointNo, &Known)| {
+            let subscription = &known.compiled.subscription;
+            subscription.deleted_at.is_none() && subscription.endpoint == **endpoint
+        });
+        let matcher = ArcSwap::from_pointee(Matcher::new(alive.map(|(_, known)| known.compiled.clone())));
         let (known, one_at_a_time) = (RwLock::new(known), Mutex::new(()));
         Ok(Self { store, clock, random, egress, pool, known, matcher, one_at_a_time, changes })
     }
@@ -107,16 +116,26 @@ impl Subscriptions {
         (found.id == *id && found.deleted_at.is_none()).then_some(found)
     }
 
-    /// The subscription of this endpoint, also a deleted one whose queue is still being emptied.
+    /// The subscription that this endpoint is one of, also a deleted one whose queue is still being emptied.
     pub fn by_endpoint(&self, endpoint: EndpointNo) -> Option<Arc<Subscription>> {
         self.known.read().get(&endpoint).map(|known| known.compiled.subscription.clone())
+    }
+
+    /// The same, unless it is deleted.
+    pub fn alive(&self, endpoint: EndpointNo) -> Option<Arc<Subscription>> {
+        self.by_endpoint(endpoint).filter(|found| found.deleted_at.is_none())
+    }
+
+    /// All endpoints of the subscription that this is one of; itself where there is none.
+    pub fn endpoints_with(&self, endpoint: EndpointNo) -> BTreeSet<EndpointNo> {
+        self.by_endpoint(endpoint).map_or_else(|| [endpoint].into(), |found| found.endpoints().collect())
     }
 
     /// Endpoints of deleted subscriptions.
     pub(crate) fn deleted(&self) -> Vec<EndpointNo> {
         let known = self.known.read();
-        let deleted = known.values().map(|known| &known.compiled.subscription).filter(|s| s.deleted_at.is_some());
-        deleted.map(|subscription| subscription.endpoint).collect()
+        let deleted = known.iter().filter(|(_, known)| known.compiled.subscription.deleted_at.is_some());
+        deleted.map(|(endpoint, _)| *endpoint).collect()
     }
 
     /// Makes one. It takes the events after the newest one now. `secret`: the user's own, else one is generated.
@@ -130,12 +149,13 @@ impl Subscriptions {
     }
 
     async fn create_now(&self, spec: Spec, secret: Option<Secret>) -> Result<Arc<Subscription>, ChangeError> {
-        let spec = self.with_checked_url(spec)?;
+        let spec = self.with_checked_urls(spec)?;
         let _changing = self.one_at_a_time.lock().await;
         let now = self.clock.now();
-        let endpoint = self.unused_endpoint();
+        let endpoint = self.unused_endpoint(&BTreeSet::new());
         let secret = secret.unwrap_or_else(|| self.generated_secret());
-        let subscription = Subscription::new(spec, endpoint, secret, self.store.log.bounds().last, now);
+        let mut subscription = Subscription::new(spec, endpoint, secret, self.store.log.bounds().last, now);
+        self.draw_regions(&mut subscription)?;
         self.write(None, subscription).await
     }
 
@@ -147,7 +167,7 @@ impl Subscriptions {
         version: Option<u32>,
         spec: Spec,
     ) -> Result<Arc<Subscription>, ChangeError> {
-        let spec = self.with_checked_url(spec)?;
+        let spec = self.with_checked_urls(spec)?;
         let newest = self.store.log.bounds().last;
         self.change(id, version, move |subscription| {
             if spec.enabled && !subscription.is_active() {
@@ -200,7 +220,7 @@ impl Subscriptions {
         let (this, id, now) = (self.clone(), id.clone(), self.clock.now());
         to_the_end(async move {
             let deleted = this.change_now(&id, version, |subscription| subscription.deleted_at = Some(now)).await?;
-            this.changes.deleted(deleted.endpoint).await;
+            this.changes.deleted(deleted.endpoints().collect()).await;
             this.forget_rulings(&format!("{RULINGS}{}/", deleted.endpoint)).await;
             Ok(())
         })
@@ -233,6 +253,7 @@ impl Subscriptions {
         if changed == *current {
             return Ok(current);
         }
+        self.draw_regions(&mut changed)?;
         changed.version += 1;
         changed.updated_at = self.clock.now();
         let revision = self.known.read().get(&changed.endpoint).map(|known| known.revision);
@@ -283,19 +304,40 @@ impl Subscriptions {
             None => before.with(compiled.clone()),
             Some(_) => before.without(endpoint),
         };
-        self.known.write().insert(endpoint, Known { compiled, revision });
+        insert(&mut self.known.write(), Known { compiled, revision });
         self.matcher.store(Arc::new(after));
-        self.changes.changed(endpoint);
+        subscription.endpoints().for_each(|endpoint| self.changes.changed(endpoint));
         Ok(subscription)
     }
 
-    fn with_checked_url(&self, mut spec: Spec) -> Result<Spec, ChangeError> {
-        let refused = |refusal: egress::Refusal| {
-            let detail = format!("{}; {}", refusal.detail, refusal.remedy);
-            ChangeError::Invalid(vec![Problem::new("/url", detail)])
+    fn with_checked_urls(&self, mut spec: Spec) -> Result<Spec, ChangeError> {
+        let mut problems = Vec::new();
+        let mut check = |url: &mut String, pointer: String| match self.egress.check_url(url) {
+            Ok(checked) => *url = checked.into(),
+            Err(egress::Refusal { detail, remedy, .. }) => {
+                problems.push(Problem::new(pointer, format!("{detail}; {remedy}")));
+            }
         };
-        spec.url = self.egress.check_url(&spec.url).map_err(refused)?.into();
-        Ok(spec)
+        check(&mut spec.url, "/url".into());
+        for (name, url) in spec.regions.iter_mut().flat_map(|regions| &mut regions.urls) {
+            check(url, regions::pointer(name));
+        }
+        if problems.is_empty() { Ok(spec) } else { Err(ChangeError::Invalid(problems)) }
+    }
+
+    /// Gives each new region a queue of its own.
+    fn draw_regions(&self, subscription: &mut Subscription) -> Result<(), ChangeError> {
+        let mut taken: BTreeSet<EndpointNo> = subscription.endpoints().collect();
+        for name in subscription.new_regions() {
+            let endpoint = self.unused_endpoint(&taken);
+            taken.insert(endpoint);
+            subscription.regions.insert(name, endpoint);
+        }
+        if subscription.regions.len() > REGIONS_EVER_MAX {
+            let detail = format!("it would have had more than {REGIONS_EVER_MAX} regions; make another subscription");
+            return Err(ChangeError::Invalid(vec![Problem::new("/regions/urls", detail)]));
+        }
+        Ok(())
     }
 
     fn generated_secret(&self) -> Secret {
@@ -304,18 +346,23 @@ impl Subscriptions {
         Secret::generated(bytes)
     }
 
-    /// A number that no subscription ever had: deliveries of a deleted one keep theirs.
-    fn unused_endpoint(&self) -> EndpointNo {
+    /// A number that no subscription ever had, and none of `taken`: deliveries of a deleted one keep theirs.
+    fn unused_endpoint(&self, taken: &BTreeSet<EndpointNo>) -> EndpointNo {
         let (known, ledger) = (self.known.read(), self.store.queue.counters());
         loop {
             let mut bytes = [0; 4];
             self.random.fill(&mut bytes);
             let endpoint = EndpointNo(u32::from_be_bytes(bytes));
-            if !known.contains_key(&endpoint) && !ledger.contains_key(&endpoint) {
+            if !known.contains_key(&endpoint) && !ledger.contains_key(&endpoint) && !taken.contains(&endpoint) {
                 return endpoint;
             }
         }
     }
+}
+
+fn insert(all: &mut BTreeMap<EndpointNo, Known>, known: Known) {
+    let subscription = known.compiled.subscription.clone();
+    all.extend(subscription.endpoints().map(|endpoint| (endpoint, known.clone())));
 }
 
 /// Runs `work` as a task of its own: dropping this future does not stop it.

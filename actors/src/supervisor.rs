@@ -71,15 +71,15 @@ pub(crate) struct Panicked(pub(crate) Role);
 #[rtype(result = "()")]
 pub(crate) struct Missing(pub(crate) EndpointNo);
 
-/// A subscription was made or changed.
+/// The subscription that this endpoint is one of was made or changed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct EndpointChanged(pub(crate) EndpointNo);
 
-/// A subscription was deleted. Answers when nothing is sent to it any more.
+/// The subscription with these endpoints was deleted. Answers when nothing is sent to it any more.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct EndpointDeleted(pub(crate) EndpointNo);
+pub(crate) struct EndpointsDeleted(pub(crate) Vec<EndpointNo>);
 
 /// These were queued, though newer ones may have been read before: dead letters again, or events of the past.
 #[derive(Message)]
@@ -124,11 +124,11 @@ impl Arbiters {
     }
 
     fn start_delivery(&self, shared: &Arc<Shared>, endpoint: EndpointNo) -> Option<Addr<DeliveryActor>> {
-        let subscription = shared.subscriptions.by_endpoint(endpoint).filter(|found| found.deleted_at.is_none())?;
+        let subscription = shared.subscriptions.alive(endpoint)?;
         let arbiter = &self.delivery[endpoint.0 as usize % self.delivery.len()];
         let guard = Guard::new(Role::Delivery(endpoint), shared.changes.clone());
         let shared = shared.clone();
-        let new = move |_: &mut Context<DeliveryActor>| DeliveryActor::new(shared, subscription, guard);
+        let new = move |_: &mut Context<DeliveryActor>| DeliveryActor::new(shared, subscription, endpoint, guard);
         Some(DeliveryActor::start_in_arbiter(&arbiter.handle(), new))
     }
 
@@ -221,7 +221,7 @@ impl Actor for SupervisorActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         for subscription in self.shared.subscriptions.list() {
-            self.start_delivery(subscription.endpoint);
+            subscription.endpoints().for_each(|endpoint| self.start_delivery(endpoint));
         }
         // A crash may have come between the deletion and the emptying.
         for endpoint in self.shared.subscriptions.deleted() {
@@ -276,20 +276,23 @@ impl Handler<EndpointChanged> for SupervisorActor {
     }
 }
 
-impl Handler<EndpointDeleted> for SupervisorActor {
+impl Handler<EndpointsDeleted> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
-    fn handle(&mut self, EndpointDeleted(endpoint): EndpointDeleted, _: &mut Self::Context) -> Self::Result {
-        if let Some(actor) = self.shared.directory.remove_actor(endpoint) {
-            actor.do_send(Stop);
+    fn handle(&mut self, EndpointsDeleted(endpoints): EndpointsDeleted, _: &mut Self::Context) -> Self::Result {
+        for endpoint in &endpoints {
+            if let Some(actor) = self.shared.directory.remove_actor(*endpoint) {
+                actor.do_send(Stop);
+            }
+            self.shared.circuits.keep(*endpoint, None);
         }
-        self.shared.circuits.keep(endpoint, None);
         let router = self.router.get().clone();
         let passed = async move {
             // A router that just died queues nothing either.
             let _ = router.send(Barrier).await;
         };
-        Box::pin(passed.into_actor(self).map(move |(), this, _| this.purge(endpoint)))
+        let purge = move |(), this: &mut Self, _: &mut Self::Context| endpoints.iter().for_each(|no| this.purge(*no));
+        Box::pin(passed.into_actor(self).map(purge))
     }
 }
 

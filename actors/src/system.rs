@@ -312,7 +312,7 @@ impl System {
 
     /// Queues dead letters again for a new round of attempts; returns those that were dead letters.
     pub async fn replay(&self, deliveries: Vec<(EndpointNo, Seq)>) -> Result<Vec<(EndpointNo, Seq)>, ReplayError> {
-        let is_known = |endpoint: EndpointNo| self.subscriptions().matcher().get(endpoint).is_some();
+        let is_known = |endpoint: EndpointNo| self.subscriptions().alive(endpoint).is_some();
         if deliveries.iter().any(|(endpoint, _)| !is_known(*endpoint)) {
             return Err(ReplayError::SubscriptionGone);
         }
@@ -328,7 +328,7 @@ impl System {
         shared.store.queue.discard(shared.fence, deliveries, shared.clock.now()).await
     }
 
-    /// Opens, closes or probes the circuit of one subscription.
+    /// Opens, closes or probes the circuit of one endpoint.
     pub async fn act_on_circuit(&self, endpoint: EndpointNo, action: breaker::Action) -> Result<(), CircuitError> {
         let actor = self.shared.directory.actor(endpoint).ok_or(CircuitError::NoActor)?;
         actor.send(Act(action)).await.map_err(|_| CircuitError::NoActor)
@@ -379,7 +379,7 @@ impl System {
     pub fn circuits_open(&self) -> usize {
         let matcher = self.subscriptions().matcher();
         let circuit = |endpoint| self.shared.directory.live(endpoint).circuit().0;
-        let all = matcher.subscriptions().map(|compiled| compiled.subscription.endpoint);
+        let all = matcher.subscriptions().flat_map(|compiled| compiled.subscription.endpoints());
         all.filter(|endpoint| circuit(*endpoint) != Circuit::Closed).count()
     }
 
@@ -387,8 +387,8 @@ impl System {
     pub fn attempting(&self) -> u64 {
         let matcher = self.subscriptions().matcher();
         let attempting = |endpoint| self.shared.directory.live(endpoint).attempting();
-        let all = matcher.subscriptions().map(|compiled| attempting(compiled.subscription.endpoint));
-        all.map(|(first, again)| first + again).sum()
+        let all = matcher.subscriptions().flat_map(|compiled| compiled.subscription.endpoints());
+        all.map(attempting).map(|(first, again)| first + again).sum()
     }
 
     /// Begins nothing new and waits for what is under way to end and to be recorded, at most so long; whether it did.

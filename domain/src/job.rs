@@ -27,7 +27,7 @@ pub struct Backfill {
     pub id: JobId,
     /// Whose.
     pub subscription: SubscriptionId,
-    /// Its queue.
+    /// Its own URL's queue.
     pub endpoint: EndpointNo,
     /// What decides.
     pub ruling: Ruling,
@@ -101,7 +101,7 @@ pub struct LetterFilter {
     pub ids: Option<Vec<DeliveryId>>,
     /// Of this subscription.
     pub subscription: Option<SubscriptionId>,
-    /// Its queue.
+    /// Its own URL's queue; those of its regions are meant too.
     pub endpoint: Option<EndpointNo>,
     /// Whose last attempt had this class.
     pub class: Option<Class>,

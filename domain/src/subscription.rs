@@ -10,6 +10,7 @@ use crate::{
     filter::{self, Filter, Pool},
     job::Rate,
     machine::{self, Batching},
+    regions::Regions,
     secret::Secret,
 };
 
@@ -38,6 +39,9 @@ pub struct Spec {
     pub name: String,
     /// Where its webhooks go.
     pub url: String,
+    /// Other URLs, for events that name a region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Regions>,
     /// Event types and patterns; 1–256.
     pub events: Vec<Pattern>,
     /// What narrows it further.
@@ -257,6 +261,7 @@ impl Spec {
             }
         }
         problems.extend(egress::check_headers(&self.headers).err());
+        problems.extend(self.regions.iter().flat_map(Regions::problems));
         if let Err(wrong) = Filter::compile(&self.filters, &Pool::default()) {
             let below = |problem: Problem| Problem::new(format!("/filters{}", problem.pointer), problem.detail);
             problems.extend(wrong.into_iter().map(below));
@@ -270,8 +275,11 @@ impl Spec {
 pub struct Subscription {
     /// Its id.
     pub id: SubscriptionId,
-    /// Its queue.
+    /// Its queue; that of its own URL where it has regions. All that is decided about events is filed under it.
     pub endpoint: EndpointNo,
+    /// The queue of each region that it has or ever had: what waits there is not to be forgotten.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<String, EndpointNo>,
     /// What a person wrote.
     pub spec: Spec,
     /// What its webhooks are signed with.
@@ -310,6 +318,7 @@ impl Subscription {
         Self {
             id: SubscriptionId::new(now, endpoint),
             endpoint,
+            regions: BTreeMap::new(),
             spec,
             secret,
             paused: false,
@@ -401,6 +410,10 @@ pub(crate) mod tests {
             ("timeout", json!("10"), "/timeout"),
             ("timeout", json!("1h"), "/timeout"),
             ("format", json!("xml"), "/format"),
+            ("regions", json!({"by": "metadata.region"}), "/regions/urls"),
+            ("regions", json!({"by": "region", "urls": {"eu": "https://example.com/"}}), "/regions/by"),
+            ("regions", json!({"by": "source", "urls": {"eu": 7}}), "/regions/urls/eu"),
+            ("regions", json!({"by": "source", "urls": {}, "default": "x"}), "/regions/default"),
         ] {
             let problems = Spec::from_json(with(member, value)).unwrap_err();
             assert_eq!(problems[0].pointer, pointer, "{problems:?}");

@@ -247,6 +247,7 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         ("reason", shown.disabled_reason.clone().unwrap_or_default()),
         ("circuit", shown.circuit.clone()),
         ("url", json("url")),
+        ("regions", json("regions")),
         ("types", types(&shown)),
         ("filters", json("filters")),
         ("headers", json("headers")),

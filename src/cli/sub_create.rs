@@ -30,6 +30,8 @@ Examples:
       --meta 'amount > 1000' --meta 'region in eu,us' --source 'pay-.*'
   loghorn sub create night --url https://example.com/hook --type '**' --shadow \\
       --schedule '22:00-06:00 Europe/Berlin'
+  loghorn sub create geo --url https://example.com/hook --type '**' --region-by metadata.region \\
+      --region eu=https://eu.example.com/hook --region us=https://us.example.com/hook
   loghorn sub create -f subscription.json
 
 The secret is printed once, or written to --secret-file (readable by you alone).")]
@@ -40,6 +42,12 @@ pub(crate) struct CreateArgs {
     /// Where its webhooks go
     #[arg(long, required_unless_present = "file")]
     url: Option<String>,
+    /// Another URL, for events that name this region (repeatable)
+    #[arg(long, value_name = "NAME=URL")]
+    region: Vec<String>,
+    /// Where events name their region: source, level, event_type, or a path within the metadata
+    #[arg(long, value_name = "PATH")]
+    region_by: Option<String>,
     /// A header for each webhook (repeatable)
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
@@ -179,8 +187,30 @@ impl CreateArgs {
         let headers: Vec<(&str, Option<Value>)> =
             self.header.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
         merge(&mut spec, "headers", headers)?;
+        self.regions(&mut spec)?;
         Ok(spec)
     }
+
+    fn regions(&self, spec: &mut Map<String, Value>) -> Result<(), Fail> {
+        let urls: Vec<(&str, Option<Value>)> = self.region.iter().map(|text| region(text)).collect::<Result<_, _>>()?;
+        merge(spec, "regions", [("by", self.region_by.clone().map(Value::from))])?;
+        if urls.is_empty() {
+            return Ok(());
+        }
+        let Some(Value::Object(regions)) = spec.get_mut("regions").filter(|regions| regions.get("by").is_some()) else {
+            return Err(Fail::usage("where do events name their region?")
+                .remedy("Name a path:  --region-by metadata.region    Or one of:  source, level, event_type"));
+        };
+        merge(regions, "urls", urls)
+    }
+}
+
+fn region(text: &str) -> Result<(&str, Option<Value>), Fail> {
+    let parts = text.split_once('=').map(|(name, url)| (name.trim(), Some(url.trim().into())));
+    parts.ok_or_else(|| {
+        Fail::usage(format!("--region {text:?}: expected NAME=URL"))
+            .remedy("Such as:  --region eu=https://eu.example.com/hook")
+    })
 }
 
 fn header(line: &str) -> Result<(&str, Option<Value>), Fail> {
@@ -276,6 +306,12 @@ mod tests {
             "--disabled",
             "--message",
             "x",
+            "--region-by",
+            "metadata.region",
+            "--region",
+            "eu=https://eu.example.com/?a=b",
+            "--region",
+            "us=https://us.example.com/",
         ];
         let spec = args(&options).spec().unwrap();
         loghorn_domain::subscription::Spec::from_json(Value::Object(spec.clone())).unwrap();
@@ -283,6 +319,16 @@ mod tests {
         assert_eq!(spec["filters"]["levels"], json!(["ERROR"]));
         assert_eq!(spec["headers"], json!({"X-Team": "pay"}));
         assert_eq!(spec["retry"], json!({"max_attempts": 3, "max_age": "1h"}));
+        let urls = json!({"eu": "https://eu.example.com/?a=b", "us": "https://us.example.com/"});
+        assert_eq!(spec["regions"], json!({"by": "metadata.region", "urls": urls}));
+    }
+
+    #[test]
+    fn regions_need_a_path() {
+        let base = ["a", "--url", "https://x/", "--type", "**"];
+        for more in [&["--region", "eu=https://eu/"][..], &["--region-by", "source", "--region", "eu"]] {
+            assert_eq!(args(&[&base, more].concat()).spec().unwrap_err().exit, Exit::Usage);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `loghorn verify`: that the server's ledger balances, or that a webhook's signature is right.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io::{IsTerminal, Read},
     path::{Path, PathBuf},
 };
@@ -119,9 +119,9 @@ async fn ledger(context: &Context) -> Result<Exit, Fail> {
     let exit = if balances { Exit::Ok } else { Exit::Partly };
     let matched = ledger.items.iter().map(|line| line.matched).sum();
     let sentence = if balances {
-        let lines = ledger.items.len();
+        let subscriptions = ledger.items.iter().map(subscription).collect::<BTreeSet<_>>().len();
         format!(
-            "{GOOD} the ledger balances: {} deliveries of {lines} subscriptions are accounted for",
+            "{GOOD} the ledger balances: {} deliveries of {subscriptions} subscriptions are accounted for",
             thousands(matched)
         )
     } else {
@@ -170,6 +170,7 @@ const COLUMNS: &[Column<(String, Line)>] = &[
     Column { head: "CANCELLED", cell: |(_, line), _| line.cancelled.to_string() },
     Column { head: "OFF BY", cell: |(_, line), _| line.imbalance.to_string() },
     Column { head: "ID", cell: |(_, line), _| subscription(line).to_owned() },
+    Column { head: "REGION", cell: |(_, line), _| line.region.clone().unwrap_or_default() },
 ];
 
 #[cfg(test)]

@@ -228,10 +228,11 @@ pub trait DeliveryQueue: Send + Sync {
     fn deciding(&self) -> Pending<BTreeMap<EndpointNo, u32>>;
 
     /// Queues deliveries of past events for one endpoint, marked [`Origin::Backfill`], in one write; returns how many
-    /// were made. Each event comes with the time it was received; the age of its delivery counts from `now`.
+    /// were made. Each event comes with the time it was received; the age of its delivery counts from `now`. `others`:
+    /// the other endpoints of its subscription.
     ///
-    /// Left out, and not counted: events that the endpoint has a delivery of already, whatever became of it, so that a
-    /// repeat makes none twice; events that the router has not passed; and events that are no longer kept. What was
+    /// Left out, and not counted: events that one of these endpoints has a delivery of already, whatever became of it,
+    /// so that a repeat makes none twice; events that the router has not passed; and events that are no longer kept. What was
     /// delivered so long ago that [`EventLog::trim`] has removed the delivery is delivered again, under the same id. The
     /// deliveries are as old as their events: once ended, they go with the next trim that those events are too old for.
     /// Other work on the queues waits meanwhile: some hundreds of events at a time, no more.
@@ -239,6 +240,7 @@ pub trait DeliveryQueue: Send + Sync {
         &self,
         fence: Fence,
         endpoint: EndpointNo,
+        others: Vec<EndpointNo>,
         events: Vec<(Seq, Timestamp)>,
         now: Timestamp,
     ) -> Pending<u64>;

@@ -104,13 +104,16 @@ impl DeliveryQueue for Memory {
         &self,
         fence: Fence,
         endpoint: EndpointNo,
+        others: Vec<EndpointNo>,
         events: Vec<(Seq, Timestamp)>,
         now: Timestamp,
     ) -> Pending<u64> {
         let mut state = self.state.lock();
         ready(state.check(fence).map(|()| {
-            let made =
-                events.into_iter().filter(|(seq, received_at)| state.backfill(endpoint, *seq, *received_at, now));
+            let made = events.into_iter().filter(|(seq, received_at)| {
+                let is_made = others.iter().any(|other| state.deliveries.contains_key(&(*seq, *other)));
+                !is_made && state.backfill(endpoint, *seq, *received_at, now)
+            });
             made.count() as u64
         }))
     }

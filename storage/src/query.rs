@@ -1,5 +1,7 @@
 //! What lists can be narrowed by.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// Narrows [`Reads::events`]. Members that are `None` or empty do not narrow.
@@ -52,8 +54,8 @@ pub struct DeliveryQuery {
     pub limit: usize,
     /// One of these states; [`Status::Attempting`] is not known here and admits nothing.
     pub status: Vec<Status>,
-    /// Only this endpoint's.
-    pub endpoint: Option<EndpointNo>,
+    /// Only these endpoints'.
+    pub endpoints: BTreeSet<EndpointNo>,
     /// Only this event's.
     pub seq: Option<Seq>,
     /// The last attempt had this status code.
@@ -68,7 +70,7 @@ impl DeliveryQuery {
     /// Whether `record` belongs on the list; the cursor and the limit apart.
     pub fn admits(&self, record: &DeliveryRecord) -> bool {
         (self.status.is_empty() || self.status.contains(&record.status))
-            && self.endpoint.is_none_or(|endpoint| record.endpoint == endpoint)
+            && (self.endpoints.is_empty() || self.endpoints.contains(&record.endpoint))
             && self.seq.is_none_or(|seq| record.seq == seq)
             && self.status_code.is_none_or(|code| record.last_status_code == Some(code))
             && self.class.is_none_or(|class| record.last_class == Some(class))

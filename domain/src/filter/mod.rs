@@ -32,7 +32,7 @@ pub use spec::Spec;
 pub use trial::{Counted, Judged, PathSeen, PerMinute, Trial};
 
 pub(crate) use number::Number;
-pub(crate) use operator::{Field, FieldPath, Operator};
+pub(crate) use operator::{Field, FieldPath, Operator, each_at};
 pub(crate) use pool::{Memo, Shared, Source};
 
 use crate::{Event, Level, Problem};

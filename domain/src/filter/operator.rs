@@ -173,7 +173,11 @@ impl FieldPath {
 ///
 /// Each object is come to at most once, and looked through by its members or by the dots of the path, whichever are
 /// likely to be fewer: so no path costs much more than going through all of the metadata once.
-fn each_at<'v>(members: &'v Map<String, Value>, path: &str, found: &mut dyn FnMut(&'v Value) -> bool) -> bool {
+pub(crate) fn each_at<'v>(
+    members: &'v Map<String, Value>,
+    path: &str,
+    found: &mut dyn FnMut(&'v Value) -> bool,
+) -> bool {
     if members.get(path).is_some_and(&mut *found) {
         return true;
     }

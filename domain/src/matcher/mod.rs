@@ -42,6 +42,7 @@ pub struct Compiled {
     endpoint: EndpointNo,
     since: Seq,
     mode: Mode,
+    has_regions: bool,
 }
 
 impl Compiled {
@@ -49,7 +50,13 @@ impl Compiled {
     pub fn new(subscription: Subscription, pool: &Pool) -> Result<Self, Vec<Problem>> {
         let filter = Filter::compile(&subscription.spec.filters, pool)?;
         let (endpoint, since, mode) = (subscription.endpoint, subscription.since, subscription.spec.mode);
-        Ok(Self { subscription: Arc::new(subscription), filter, endpoint, since, mode })
+        let has_regions = subscription.spec.regions.is_some();
+        Ok(Self { subscription: Arc::new(subscription), filter, endpoint, since, mode, has_regions })
+    }
+
+    /// The queue that a delivery of `event` belongs to.
+    fn destination(&self, event: &Event) -> EndpointNo {
+        if self.has_regions { self.subscription.endpoint_of(event) } else { self.endpoint }
     }
 
     /// Whether the subscription takes `event`: its types, its filter, and that the event came after it was made.
@@ -64,7 +71,7 @@ impl Compiled {
 /// Who wants an event; no one twice.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Matches {
-    /// Gets it.
+    /// Gets it: the endpoint of its region where its subscription has any.
     pub endpoints: Vec<EndpointNo>,
     /// Would get it if it were live.
     pub shadows: Vec<EndpointNo>,
@@ -163,7 +170,7 @@ impl Matcher {
         }
     }
 
-    /// Who gets `event`. A test event goes to its one endpoint, whatever its filter says.
+    /// Who gets `event`. A test event goes to its one endpoint, whatever its filter or its regions say.
     pub fn matches(&self, event: &Event, scratch: &mut Scratch) -> Matches {
         let mut matches = Matches::default();
         if let Some(only) = event.head.only {
@@ -182,7 +189,7 @@ impl Matcher {
                     let is_new = event.seq > compiled.since && scratch.asked.insert(compiled.endpoint);
                     if is_new && compiled.filter.holds(event, memo) {
                         match compiled.mode {
-                            Mode::Live => matches.endpoints.push(compiled.endpoint),
+                            Mode::Live => matches.endpoints.push(compiled.destination(event)),
                             Mode::Shadow => matches.shadows.push(compiled.endpoint),
                         }
                     }

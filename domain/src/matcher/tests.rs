@@ -168,6 +168,28 @@ fn a_test_event_goes_to_its_one_endpoint() {
     assert_eq!(only(3), []);
 }
 
+#[test]
+fn an_event_goes_to_its_region_and_is_counted_without_one_in_shadow() {
+    let of = |mode: &str| {
+        let regions = json!({"by": "source", "urls": {"shop": "https://shop.example.com/"}});
+        let more = json!({"regions": regions, "mode": mode});
+        let plain = compiled(1, &["**".to_owned()], &json!({}), more, &Pool::default());
+        let mut subscription = Subscription::clone(&plain.subscription);
+        subscription.regions.insert("shop".into(), EndpointNo(7));
+        let matcher = Matcher::new([Arc::new(Compiled::new(subscription, &Pool::default()).unwrap())]);
+        let found = |source: &str| {
+            let mut event = event("log.info", json!({}));
+            event.head.source = source.into();
+            matcher.matches(&event, &mut Scratch::default())
+        };
+        (found("shop"), found("bank"))
+    };
+    let (live, other) = of("live");
+    assert_eq!((live.endpoints, other.endpoints), (vec![EndpointNo(7)], vec![EndpointNo(1)]));
+    let (shadow, _) = of("shadow");
+    assert_eq!((shadow.endpoints, shadow.shadows), (vec![], vec![EndpointNo(1)]));
+}
+
 /// Names and expressions whose hashes are the same, as whoever looks for such can find them within minutes.
 #[test]
 fn whoever_has_the_same_hash_is_not_mistaken_for_another() {

@@ -5,6 +5,7 @@ use super::*;
 conformance! {
     past_events_are_delivered_after_all
     backfilling_twice_is_harmless
+    what_went_to_another_endpoint_of_the_subscription_is_not_made_again
     what_was_delivered_in_any_way_is_not_delivered_again
     only_what_the_router_passed_and_is_kept_is_backfilled
     an_old_fence_backfills_nothing
@@ -19,7 +20,7 @@ conformance! {
 /// Backfills these events for A at second 500; returns how many deliveries were made.
 async fn backfill(bench: &Bench, seqs: &[u64]) -> u64 {
     let events = seqs.iter().map(|seq| (Seq(*seq), at(seq.cast_signed() * 1000))).collect();
-    bench.store.queue.backfill(bench.fence, A, events, at(500_000)).await.unwrap()
+    bench.store.queue.backfill(bench.fence, A, vec![], events, at(500_000)).await.unwrap()
 }
 
 fn entry(seq: u64) -> Entry {
@@ -69,6 +70,24 @@ async fn backfilling_twice_is_harmless(bench: Bench) {
     assert_eq!(bench.head(A).await, [entry(2), entry(3)]);
 }
 
+async fn what_went_to_another_endpoint_of_the_subscription_is_not_made_again(bench: Bench) {
+    bench.append(1, 4).await;
+    bench.enqueue(1, &[B]).await;
+    bench.enqueue(2, &[A]).await;
+    bench.settle_first(B, Verdict::Delivered).await;
+    bench.enqueue(4, &[]).await;
+    let events = || (1..=4).map(|seq| (Seq(seq), at(seq.cast_signed() * 1000))).collect::<Vec<_>>();
+    let backfill = |endpoint, others: &[EndpointNo], events| {
+        bench.store.queue.backfill(bench.fence, endpoint, others.to_vec(), events, at(500_000))
+    };
+    assert_eq!(backfill(A, &[B], events()).await.unwrap(), 2);
+    assert_eq!(bench.head(A).await, [Entry::fresh(Seq(2), at(2000), Origin::Live), entry(3), entry(4)]);
+    // Itself may be among them.
+    assert_eq!(backfill(B, &[A, B], events()).await.unwrap(), 0);
+    assert_eq!(bench.counters(B).await, Counters { matched: 1, delivered: 1, ..Counters::default() });
+    assert_eq!(backfill(B, &[], events()).await.unwrap(), 3);
+}
+
 async fn what_was_delivered_in_any_way_is_not_delivered_again(bench: Bench) {
     bench.append(1, 4).await;
     bench.enqueue(1, &[A]).await;
@@ -102,7 +121,7 @@ async fn an_old_fence_backfills_nothing(bench: Bench) {
     bench.enqueue(1, &[]).await;
     let queue = &bench.store.queue;
     queue.fence().await.unwrap();
-    let refused = queue.backfill(bench.fence, A, vec![(Seq(1), at(1000))], at(9)).await;
+    let refused = queue.backfill(bench.fence, A, vec![], vec![(Seq(1), at(1000))], at(9)).await;
     assert!(matches!(refused, Err(Error::Fenced)));
     assert!(bench.head(A).await.is_empty());
     assert_eq!(bench.counters(A).await, Counters::default());
@@ -115,7 +134,7 @@ async fn a_backfilled_entry_is_seen_from_the_start(bench: Bench) {
     bench.settle_first(A, Verdict::Delivered).await;
     // The queue is known to be empty before event 5.
     assert_eq!(bench.head(A).await.len(), 1);
-    let made = bench.store.queue.backfill(bench.fence, A, vec![(Seq(2), at(2000))], at(500_000));
+    let made = bench.store.queue.backfill(bench.fence, A, vec![], vec![(Seq(2), at(2000))], at(500_000));
     let head = bench.store.queue.head(A, Seq(0), 9).await.unwrap();
     assert_eq!(head.entries.iter().map(|queued| queued.entry.seq.0).collect::<Vec<_>>(), [2, 5]);
     assert_eq!(head.entries[0].event.as_ref().unwrap().seq, Seq(2));
@@ -159,8 +178,8 @@ async fn a_backfilled_delivery_is_listed_with_its_events_times(bench: Bench) {
     bench.store.log.append(vec![event(1000, Some("mine")), event(2000, None)]).await.unwrap();
     bench.enqueue(2, &[A, B]).await;
     backfill(&bench, &[1]).await;
-    let queued = DeliveryQuery { endpoint: Some(A), status: vec![Status::Queued], ..DeliveryQuery::default() };
-    for query in [DeliveryQuery { endpoint: Some(A), ..DeliveryQuery::default() }, queued] {
+    let queued = DeliveryQuery { endpoints: [A].into(), status: vec![Status::Queued], ..DeliveryQuery::default() };
+    for query in [DeliveryQuery { endpoints: [A].into(), ..DeliveryQuery::default() }, queued] {
         assert_eq!(listed(&bench, query).await, [(2, A, Origin::Live), (1, A, Origin::Backfill)]);
     }
     let record = async || bench.store.reads.delivery(A, Seq(1)).await.unwrap().unwrap().0;

@@ -38,7 +38,7 @@ async fn a_digest_delivers_what_was_counted_and_nothing_else(bench: Bench) {
     bench.append(1, 7).await;
     // A person asked for this one.
     queue.enqueue(bench.fence, Vec::new(), Vec::new(), Seq(1)).await.unwrap();
-    assert_eq!(queue.backfill(bench.fence, A, vec![(Seq(1), at(1000))], at(50_000)).await.unwrap(), 1);
+    assert_eq!(queue.backfill(bench.fence, A, Vec::new(), vec![(Seq(1), at(1000))], at(50_000)).await.unwrap(), 1);
     for seq in 2..=6 {
         bench.enqueue(seq, &[A, B]).await;
     }

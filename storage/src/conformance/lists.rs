@@ -1,5 +1,7 @@
 //! The lists: newest first, filters, cursors.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 conformance! {
@@ -7,6 +9,7 @@ conformance! {
     event_filters_narrow
     deliveries_are_listed_newest_first
     delivery_filters_narrow
+    deliveries_of_several_endpoints_are_one_list
     a_replayed_delivery_is_found_by_its_last_answer
     one_delivery_is_shown_with_its_attempts
     every_page_walk_finds_everything_once
@@ -94,22 +97,62 @@ async fn delivery_filters_narrow(bench: Bench) {
     let with = |status: &[Status]| DeliveryQuery { status: status.to_vec(), ..all() };
     assert_eq!(find(with(&[Status::Delivered])).await, [(1, A)]);
     assert_eq!(find(with(&[Status::DeadLetter])).await, [(2, A)]);
-    assert_eq!(find(DeliveryQuery { endpoint: Some(B), ..with(&[Status::DeadLetter]) }).await, []);
+    assert_eq!(find(DeliveryQuery { endpoints: [B].into(), ..with(&[Status::DeadLetter]) }).await, []);
     assert_eq!(find(with(&[Status::Retrying])).await, [(3, A)]);
     assert_eq!(find(with(&[Status::Attempting])).await, []);
     assert_eq!(find(with(&[Status::Queued])).await, [(4, B), (4, A), (2, B)]);
     assert_eq!(find(with(&[Status::Queued, Status::DeadLetter])).await, [(4, B), (4, A), (2, B), (2, A)]);
-    let of_a = DeliveryQuery { endpoint: Some(A), ..with(&[Status::Queued, Status::Retrying]) };
+    let of_a = DeliveryQuery { endpoints: [A].into(), ..with(&[Status::Queued, Status::Retrying]) };
     assert_eq!(find(of_a.clone()).await, [(4, A), (3, A)]);
     assert_eq!(find(DeliveryQuery { after: Some((Seq(4), A)), ..of_a.clone() }).await, [(3, A)]);
     assert_eq!(find(DeliveryQuery { seq: Some(Seq(4)), ..of_a }).await, [(4, A)]);
     assert_eq!(find(DeliveryQuery { seq: Some(Seq(2)), ..all() }).await, [(2, B), (2, A)]);
     assert_eq!(find(DeliveryQuery { seq: Some(Seq(2)), ..with(&[Status::DeadLetter]) }).await, [(2, A)]);
     assert_eq!(find(DeliveryQuery { seq: Some(Seq(3)), ..with(&[Status::DeadLetter]) }).await, []);
-    assert_eq!(find(DeliveryQuery { endpoint: Some(B), ..all() }).await, [(4, B), (2, B)]);
+    assert_eq!(find(DeliveryQuery { endpoints: [B].into(), ..all() }).await, [(4, B), (2, B)]);
     assert_eq!(find(DeliveryQuery { status_code: Some(200), ..all() }).await, [(1, A)]);
     assert_eq!(find(DeliveryQuery { class: Some(Class::Http5xx), ..all() }).await, [(3, A), (2, A)]);
     assert_eq!(find(DeliveryQuery { since: Some(at(4000)), ..all() }).await, [(4, B), (4, A)]);
+}
+
+async fn deliveries_of_several_endpoints_are_one_list(bench: Bench) {
+    let c = EndpointNo(0xcc);
+    bench.append(1, 5).await;
+    for (seq, to) in [(1, &[A][..]), (2, &[B]), (3, &[A, c]), (4, &[B, c]), (5, &[A])] {
+        bench.enqueue(seq, to).await;
+    }
+    for (endpoint, verdict) in [(A, dead()), (B, retry()), (c, Verdict::Delivered)] {
+        bench.settle_first(endpoint, verdict).await;
+    }
+    let waiting = [Status::Queued, Status::Retrying];
+    for (status, expected) in [
+        (&[][..], vec![(5, A), (4, B), (3, A), (2, B), (1, A)]),
+        (&waiting, vec![(5, A), (4, B), (3, A), (2, B)]),
+        (&waiting[..1], vec![(5, A), (4, B), (3, A)]),
+        (&[Status::DeadLetter], vec![(1, A)]),
+        (&[Status::DeadLetter, Status::Retrying], vec![(2, B), (1, A)]),
+        (&[Status::Delivered], vec![]),
+    ] {
+        // Also with one that never had anything, and a page at a time.
+        let endpoints = BTreeSet::from([A, B, EndpointNo(0xdd)]);
+        let (mut after, mut found) = (None, Vec::new());
+        loop {
+            let query = DeliveryQuery {
+                after,
+                limit: 2,
+                status: status.to_vec(),
+                endpoints: endpoints.clone(),
+                ..DeliveryQuery::default()
+            };
+            let page = bench.store.reads.deliveries(query).await.unwrap();
+            found.extend(names(&page.items));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{status:?}");
+    }
 }
 
 async fn a_replayed_delivery_is_found_by_its_last_answer(bench: Bench) {

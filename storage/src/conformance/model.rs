@@ -28,7 +28,7 @@ enum Step {
     /// The same.
     Discard(Vec<(usize, u64)>),
     /// Endpoint and seqs.
-    Backfill(usize, Vec<u64>),
+    Backfill(usize, bool, Vec<u64>),
     Purge(usize),
     /// Ages in seconds.
     Trim(i64, i64),
@@ -52,7 +52,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::SettleAgain),
         3 => prop::collection::vec((0..3usize, 0u64..30), 1..9).prop_map(Step::Replay),
         2 => prop::collection::vec((0..3usize, 0u64..30), 1..9).prop_map(Step::Discard),
-        3 => (0..3usize, prop::collection::vec(0u64..30, 1..9)).prop_map(|(to, seqs)| Step::Backfill(to, seqs)),
+        3 => (0..3usize, any::<bool>(), prop::collection::vec(0u64..30, 1..9))
+            .prop_map(|(to, with_others, seqs)| Step::Backfill(to, with_others, seqs)),
         1 => (0..3usize).prop_map(Step::Purge),
         3 => (0i64..40, 0i64..150).prop_map(|(events, deliveries)| Step::Trim(events, deliveries)),
         1 => Just(Step::Fence),
@@ -132,13 +133,14 @@ async fn act(store: &Store, life: &mut Life, step: &Step) -> String {
             let deliveries = deliveries.iter().map(|(endpoint, seq)| (ENDPOINTS[*endpoint], Seq(*seq))).collect();
             text(store.queue.discard(fence, deliveries, now).await)
         }
-        Step::Backfill(endpoint, seqs) => {
+        Step::Backfill(endpoint, with_others, seqs) => {
             let mut events = Vec::new();
             for seq in seqs {
                 let event = store.log.get(Seq(*seq)).await.unwrap();
                 events.push((Seq(*seq), event.map_or_else(|| at(0), |event| event.head.received_at)));
             }
-            text(store.queue.backfill(fence, ENDPOINTS[*endpoint], events, now).await)
+            let others = if *with_others { ENDPOINTS.to_vec() } else { vec![] };
+            text(store.queue.backfill(fence, ENDPOINTS[*endpoint], others, events, now).await)
         }
         Step::Purge(endpoint) => text(store.queue.purge(fence, ENDPOINTS[*endpoint], now).await),
         Step::Trim(events, deliveries) => {
@@ -208,8 +210,9 @@ async fn observe(store: &Store) -> String {
     assert!(ledger.iter().all(|line| line.imbalance() == 0), "{ledger:?}");
     see(&ledger);
     for status in Status::ALL.map(|status| vec![status]).into_iter().chain([vec![]]) {
-        for endpoint in [None, Some(A)] {
-            let query = DeliveryQuery { limit: 1000, status: status.clone(), endpoint, ..DeliveryQuery::default() };
+        for endpoints in [&[][..], &[A], &ENDPOINTS[..2]] {
+            let endpoints = endpoints.iter().copied().collect();
+            let query = DeliveryQuery { limit: 1000, status: status.clone(), endpoints, ..DeliveryQuery::default() };
             let page = store.reads.deliveries(query).await.unwrap();
             see(&page);
             for record in page.items.iter().filter(|_| status.is_empty()) {

@@ -20,11 +20,12 @@ use super::{
 use crate::{Error, Fence};
 
 impl Keeper<'_> {
-    /// Queues those of `events` that `endpoint` has no delivery of; returns how many.
+    /// Queues those of `events` that neither `endpoint` nor the `others` have a delivery of; returns how many.
     pub(super) fn backfill(
         &mut self,
         fence: Fence,
         endpoint: EndpointNo,
+        others: &[EndpointNo],
         events: Vec<(Seq, Timestamp)>,
         now: Timestamp,
     ) -> Result<u64, Error> {
@@ -37,7 +38,7 @@ impl Keeper<'_> {
         for (seq, received_at) in events.into_iter().collect::<BTreeMap<_, _>>() {
             if core.holds(seq)
                 && seq <= core.marks.cursor.seq()
-                && put(core, &mut change.batch, endpoint, seq, received_at, now)?
+                && put(core, &mut change.batch, (endpoint, others), seq, received_at, now)?
             {
                 oldest = oldest.min(seq);
                 n += 1;
@@ -64,11 +65,11 @@ impl Keeper<'_> {
     }
 }
 
-/// Adds the delivery to `batch` if there is none; returns whether it did.
+/// Adds the delivery to `batch` if there is none, not even to one of the others; returns whether it did.
 fn put(
     core: &Core,
     batch: &mut Batch<'_>,
-    endpoint: EndpointNo,
+    (endpoint, others): (EndpointNo, &[EndpointNo]),
     seq: Seq,
     received_at: Timestamp,
     now: Timestamp,
@@ -83,6 +84,9 @@ fn put(
             shadows: Vec::new(),
         },
     };
+    if others.iter().any(|other| matched.went_to(*other)) {
+        return Ok(false);
+    }
     let Err(place) = matched.endpoints.binary_search(&endpoint) else { return Ok(false) };
     matched.endpoints.insert(place, endpoint);
     batch.put(Cf::Matches, keys::of_seq(seq), matched.to_bytes()?);

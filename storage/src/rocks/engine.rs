@@ -120,10 +120,11 @@ impl DeliveryQueue for Engine {
         &self,
         fence: Fence,
         endpoint: EndpointNo,
+        others: Vec<EndpointNo>,
         events: Vec<(Seq, Timestamp)>,
         now: Timestamp,
     ) -> Pending<u64> {
-        self.submit(&self.queue, |reply| queue::Job::Backfill { fence, endpoint, events, now, reply })
+        self.submit(&self.queue, |reply| queue::Job::Backfill { fence, endpoint, others, events, now, reply })
     }
 
     fn head(&self, endpoint: EndpointNo, after: Seq, n: usize) -> Pending<Stretch> {

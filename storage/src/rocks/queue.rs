@@ -34,15 +34,52 @@ const ROUND_MAX: usize = 4096;
 const HEAD_BYTES_MAX: usize = 1 << 20;
 
 pub(super) enum Job {
-    Fence { reply: Reply<Fence> },
-    Head { endpoint: EndpointNo, after: Seq, n: usize, reply: Reply<Stretch> },
-    Settle { fence: Fence, settlements: Vec<Settlement>, reply: Reply<()> },
-    Replay { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
-    Discard { fence: Fence, deliveries: Vec<(EndpointNo, Seq)>, now: Timestamp, reply: Reply<Vec<(EndpointNo, Seq)>> },
-    Backfill { fence: Fence, endpoint: EndpointNo, events: Vec<(Seq, Timestamp)>, now: Timestamp, reply: Reply<u64> },
+    Fence {
+        reply: Reply<Fence>,
+    },
+    Head {
+        endpoint: EndpointNo,
+        after: Seq,
+        n: usize,
+        reply: Reply<Stretch>,
+    },
+    Settle {
+        fence: Fence,
+        settlements: Vec<Settlement>,
+        reply: Reply<()>,
+    },
+    Replay {
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+        reply: Reply<Vec<(EndpointNo, Seq)>>,
+    },
+    Discard {
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        now: Timestamp,
+        reply: Reply<Vec<(EndpointNo, Seq)>>,
+    },
+    Backfill {
+        fence: Fence,
+        endpoint: EndpointNo,
+        others: Vec<EndpointNo>,
+        events: Vec<(Seq, Timestamp)>,
+        now: Timestamp,
+        reply: Reply<u64>,
+    },
     Digest(Digest),
-    Purge { fence: Fence, endpoint: EndpointNo, now: Timestamp, reply: Reply<u64> },
-    Trim { events: Timestamp, deliveries: Timestamp, reply: Reply<Bounds> },
+    Purge {
+        fence: Fence,
+        endpoint: EndpointNo,
+        now: Timestamp,
+        reply: Reply<u64>,
+    },
+    Trim {
+        events: Timestamp,
+        deliveries: Timestamp,
+        reply: Reply<Bounds>,
+    },
 }
 
 /// A job that is done in steps.
@@ -122,8 +159,8 @@ impl<'a> Keeper<'a> {
             Job::Head { endpoint, after, n, reply } => reply.send(self.head(endpoint, after, n)),
             Job::Replay { fence, deliveries, now, reply } => reply.send(self.replay(fence, deliveries, now)),
             Job::Discard { fence, deliveries, now, reply } => reply.send(self.discard(fence, deliveries, now)),
-            Job::Backfill { fence, endpoint, events, now, reply } => {
-                reply.send(self.backfill(fence, endpoint, events, now));
+            Job::Backfill { fence, endpoint, others, events, now, reply } => {
+                reply.send(self.backfill(fence, endpoint, &others, events, now));
             }
             Job::Digest(digest) => self.long.push_back(Long::Digest(digest)),
             Job::Purge { fence, endpoint, now, reply } => {

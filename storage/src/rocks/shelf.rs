@@ -16,19 +16,21 @@ use super::{
 };
 use crate::{DeliveryQuery, DeliveryRecord, Error, Page, page};
 
-/// Most endpoints whose attempts are read side by side.
+/// Most endpoints whose attempts are read side by side where all of them are meant.
 const SIDE_BY_SIDE_MAX: usize = 64;
 
 pub(super) fn deliveries(core: &Core, query: &DeliveryQuery) -> Result<Page<DeliveryRecord, (Seq, EndpointNo)>, Error> {
     let view = View { core, snapshot: core.db.snapshot() };
     let mut shelf = Shelf { view: &view, query, records: Vec::new() };
-    let endpoints = shelf.endpoints();
-    match (&query.status[..], query.endpoint) {
+    let (endpoints, is_narrowed) = (shelf.endpoints(), !query.endpoints.is_empty());
+    match &query.status[..] {
         // Not known here.
-        ([Status::Attempting], _) => {}
-        ([Status::DeadLetter], _) => shelf.fill_from_dead()?,
-        ([_, ..], Some(endpoint)) if query.status.iter().all(is_waiting) => shelf.fill_from_queue(endpoint)?,
-        _ if needs_attempt(query) && endpoints.len() <= SIDE_BY_SIDE_MAX => shelf.fill_from_attempts(endpoints)?,
+        [Status::Attempting] => {}
+        [Status::DeadLetter] => shelf.fill_from_dead()?,
+        [_, ..] if is_narrowed && query.status.iter().all(is_waiting) => shelf.fill_from_queues(endpoints)?,
+        _ if needs_attempt(query) && (is_narrowed || endpoints.len() <= SIDE_BY_SIDE_MAX) => {
+            shelf.fill_from_attempts(endpoints)?;
+        }
         _ => shelf.fill_from_matches()?,
     }
     Ok(page(shelf.records, query.limit, |record| (record.seq, record.endpoint)))
@@ -43,6 +45,9 @@ fn needs_attempt(query: &DeliveryQuery) -> bool {
     let by_status = !query.status.is_empty() && !query.status.contains(&Status::Queued);
     by_status || query.status_code.is_some() || query.class.is_some()
 }
+
+/// A delivery's place in a list.
+type Key = (Seq, EndpointNo);
 
 /// A page in the making, filled from the newest on.
 struct Shelf<'a> {
@@ -77,7 +82,8 @@ impl Shelf<'_> {
         if query.since.is_some_and(|since| matched.received_at() < since.minus(CLOCK_SLACK)) {
             return Ok(false);
         }
-        if query.endpoint.is_some_and(|wanted| wanted != endpoint) || !self.is_after_cursor(seq, endpoint) {
+        let is_wanted = query.endpoints.is_empty() || query.endpoints.contains(&endpoint);
+        if !is_wanted || !self.is_after_cursor(seq, endpoint) {
             return Ok(true);
         }
         let record = self.view.record(endpoint, seq, matched)?.filter(|record| query.admits(record));
@@ -85,16 +91,14 @@ impl Shelf<'_> {
         Ok(!self.is_full())
     }
 
-    /// Endpoints that `attempts` may know something of: the one wanted, or all. Counts do not tell: a delivery that died
+    /// Endpoints that `attempts` may know something of: those wanted, or all. Counts do not tell: a delivery that died
     /// and was replayed only counts as waiting.
     fn endpoints(&self) -> Vec<EndpointNo> {
-        match self.query.endpoint {
-            Some(endpoint) => vec![endpoint],
-            None => {
-                let accounts = self.view.core.accounts.lock();
-                accounts.iter().filter(|(_, account)| account.matched > 0).map(|(endpoint, _)| *endpoint).collect()
-            }
+        if !self.query.endpoints.is_empty() {
+            return self.query.endpoints.iter().copied().collect();
         }
+        let accounts = self.view.core.accounts.lock();
+        accounts.iter().filter(|(_, account)| account.matched > 0).map(|(endpoint, _)| *endpoint).collect()
     }
 
     fn fill_from_attempts(&mut self, endpoints: Vec<EndpointNo>) -> Result<(), Error> {
@@ -105,7 +109,7 @@ impl Shelf<'_> {
             let (low, high) = (keys::attempt(endpoint, from.min(to), 0), keys::attempt(endpoint, to, 0));
             let mut iter = self.view.iter(Cf::Attempts, &low, &high);
             iter.seek_to_last();
-            insert_newest(&mut newest, iter)?;
+            insert_newest(&mut newest, iter, to_attempted)?;
         }
         while let Some(((seq, endpoint), mut iter)) = newest.pop_last() {
             // Attempts may outlive their delivery for a while.
@@ -116,7 +120,7 @@ impl Shelf<'_> {
             }
             // Behind all attempts of this delivery.
             iter.seek_for_prev(keys::attempt(endpoint, seq.previous(), keys::CANCELLED));
-            insert_newest(&mut newest, iter)?;
+            insert_newest(&mut newest, iter, to_attempted)?;
         }
         Ok(())
     }
@@ -141,25 +145,28 @@ impl Shelf<'_> {
     fn fill_from_dead(&mut self) -> Result<(), Error> {
         let (from, to) = self.seqs();
         let iter = self.view.iter(Cf::Dead, &keys::of_seq(from.min(to)), &keys::of_seq(to));
-        self.fill(iter, keys::to_dead)
+        self.fill(vec![iter], keys::to_dead)
     }
 
-    fn fill_from_queue(&mut self, endpoint: EndpointNo) -> Result<(), Error> {
+    fn fill_from_queues(&mut self, endpoints: Vec<EndpointNo>) -> Result<(), Error> {
         let (from, to) = self.seqs();
-        let low_water = self.view.core.accounts.lock().get(&endpoint).map(|account| account.ended.low_water);
-        let from = from.max(low_water.unwrap_or_default()).min(to);
-        let iter = self.view.iter(Cf::Queue, &keys::queue(endpoint, from), &keys::queue(endpoint, to));
-        self.fill(iter, |key| keys::to_queue(key).map(|(endpoint, seq)| (seq, endpoint)))
+        let mut iters = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let low_water = self.view.core.accounts.lock().get(&endpoint).map(|account| account.ended.low_water);
+            let from = from.max(low_water.unwrap_or_default()).min(to);
+            iters.push(self.view.iter(Cf::Queue, &keys::queue(endpoint, from), &keys::queue(endpoint, to)));
+        }
+        self.fill(iters, |key| keys::to_queue(key).map(|(endpoint, seq)| (seq, endpoint)))
     }
 
-    fn fill(
-        &mut self,
-        mut iter: DBRawIterator<'_>,
-        read: impl Fn(&[u8]) -> Option<(Seq, EndpointNo)>,
-    ) -> Result<(), Error> {
-        iter.seek_to_last();
-        while let Some(key) = iter.key() {
-            let (seq, endpoint) = read(key).ok_or_else(|| unreadable("delivery", "?"))?;
+    /// Offers what these iterators show, of all of them the newest first.
+    fn fill(&mut self, iters: Vec<DBRawIterator<'_>>, read: impl Fn(&[u8]) -> Option<Key>) -> Result<(), Error> {
+        let mut newest = BTreeMap::new();
+        for mut iter in iters {
+            iter.seek_to_last();
+            insert_newest(&mut newest, iter, &read)?;
+        }
+        while let Some(((seq, endpoint), mut iter)) = newest.pop_last() {
             // Nothing is listed without its match; it was removed while we looked, or it is damaged.
             if let Some(matched) = self.view.matched(seq)?
                 && !self.offer(seq, endpoint, &matched)?
@@ -167,19 +174,24 @@ impl Shelf<'_> {
                 return Ok(());
             }
             iter.prev();
+            insert_newest(&mut newest, iter, &read)?;
         }
-        iter.status().map_err(read_error)
+        Ok(())
     }
 }
 
+fn to_attempted(key: &[u8]) -> Option<Key> {
+    keys::to_attempt(key).map(|(endpoint, seq, _)| (seq, endpoint))
+}
+
 fn insert_newest<'a>(
-    newest: &mut BTreeMap<(Seq, EndpointNo), DBRawIterator<'a>>,
+    newest: &mut BTreeMap<Key, DBRawIterator<'a>>,
     iter: DBRawIterator<'a>,
+    read: impl Fn(&[u8]) -> Option<Key>,
 ) -> Result<(), Error> {
     iter.status().map_err(read_error)?;
     if let Some(key) = iter.key() {
-        let (endpoint, seq, _) = keys::to_attempt(key).ok_or_else(|| unreadable("attempt", "?"))?;
-        newest.insert((seq, endpoint), iter);
+        newest.insert(read(key).ok_or_else(|| unreadable("delivery", "?"))?, iter);
     }
     Ok(())
 }

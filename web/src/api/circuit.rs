@@ -1,17 +1,34 @@
-//! The circuit breaker of one subscription's endpoint: how it stands, and opening, closing and probing it by hand.
+//! The circuit breakers of one subscription: how they stand, and opening, closing and probing them by hand. There is
+//! one for each of its URLs.
+
+use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use loghorn_domain::{Subscription, breaker::Action};
+use loghorn_domain::{
+    EndpointNo, Problem, Subscription,
+    breaker::{self, Action},
+};
 use serde::{Deserialize, Serialize};
 
 use super::subscriptions;
 use crate::{State, error::Error, json, lists::Query};
 
-/// How a circuit stands.
+/// How the circuit of a subscription's own URL stands, and those of its regions.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Circuit {
-    /// Whose endpoint.
+    /// Whose.
     pub subscription_id: String,
+    /// That of its own URL.
+    #[serde(flatten)]
+    pub own: Standing,
+    /// Those of its regions, by name. A region that is no more is among them while something waits there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<String, Standing>,
+}
+
+/// How a circuit stands.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Standing {
     /// `closed`: attempts flow. `open`: nothing is attempted. `half_open`: one attempt at a time.
     pub circuit: String,
     /// When an open one is probed; null where it is not open, or was opened by hand and stays so.
@@ -28,27 +45,50 @@ pub struct CircuitBody {
     /// one attempt now, and go by what it comes to.
     #[schema(value_type = String, example = "close")]
     pub action: Action,
+    /// Only with the circuit of this region; with all of the subscription where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eu")]
+    pub region: Option<String>,
+}
+
+/// The name of a state.
+pub(super) fn name(circuit: breaker::Circuit) -> String {
+    let name = serde_json::to_value(circuit).ok();
+    name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The worst that a circuit of this subscription is in.
+pub(super) fn worst(state: &State, subscription: &Subscription) -> breaker::Circuit {
+    use breaker::Circuit::{Closed, HalfOpen, Open};
+    let all: Vec<_> = subscription.endpoints().map(|no| state.system.directory().live(no).circuit().0).collect();
+    [Open, HalfOpen].into_iter().find(|worst| all.contains(worst)).unwrap_or(Closed)
+}
+
+fn standing(state: &State, endpoint: EndpointNo) -> Standing {
+    let (circuit, until) = state.system.directory().live(endpoint).circuit();
+    let waiting = state.system.store().queue.counters_of(endpoint).waiting;
+    Standing { circuit: name(circuit), until: until.map(|at| at.to_string()), waiting }
 }
 
 fn shown(state: &State, subscription: &Subscription) -> Circuit {
-    let (circuit, until) = state.system.directory().live(subscription.endpoint).circuit();
-    let name = serde_json::to_value(circuit).ok().and_then(|name| name.as_str().map(str::to_owned));
+    let urls = subscription.spec.regions.as_ref().map(|regions| &regions.urls);
+    let is_there = |name: &String| urls.is_some_and(|urls| urls.contains_key(name));
+    let regions = subscription.regions.iter().map(|(name, endpoint)| (name.clone(), standing(state, *endpoint)));
     Circuit {
         subscription_id: subscription.id.to_string(),
-        circuit: name.unwrap_or_default(),
-        until: until.map(|at| at.to_string()),
-        waiting: state.system.store().queue.counters_of(subscription.endpoint).waiting,
+        own: standing(state, subscription.endpoint),
+        regions: regions.filter(|(name, standing)| is_there(name) || standing.waiting > 0).collect(),
     }
 }
 
-/// How the circuit of this subscription's endpoint stands.
+/// How the circuits of this subscription stand.
 #[utoipa::path(get, path = "/api/v1/subscriptions/{id}/circuit", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Circuit), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let found = subscriptions::find(&state, &id)?;
     Ok(HttpResponse::Ok().json(shown(&state, &found)))
 }
 
-/// Open, close or probe it by hand.
+/// Open, close or probe them by hand.
 #[utoipa::path(
     post, path = "/api/v1/subscriptions/{id}/circuit", tag = "subscriptions", params(("id" = String, Path)), request_body = CircuitBody,
     responses((status = 200, body = Circuit), (status = 409, body = crate::error::Problem), (status = 422, body = crate::error::Problem))
@@ -61,7 +101,16 @@ pub(crate) async fn act(
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     let found = subscriptions::find(&state, &id)?;
-    let CircuitBody { action } = json::read(&state, &request, payload, &[]).await?;
-    state.system.act_on_circuit(found.endpoint, action).await?;
+    let CircuitBody { action, region } = json::read(&state, &request, payload, &[]).await?;
+    let endpoints: Vec<EndpointNo> = match region {
+        None => found.endpoints().collect(),
+        Some(name) => {
+            let none = || Error::invalid([Problem::new("/region", "the subscription has no such region")]);
+            vec![found.regions.get(&name).copied().ok_or_else(none)?]
+        }
+    };
+    // One that nobody works for keeps none of the others.
+    let acts = endpoints.into_iter().map(|endpoint| state.system.act_on_circuit(endpoint, action));
+    futures_util::future::join_all(acts).await.into_iter().collect::<Result<(), _>>()?;
     Ok(HttpResponse::Ok().json(shown(&state, &found)))
 }

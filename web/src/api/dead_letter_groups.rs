@@ -22,7 +22,7 @@ const SAMPLES_MAX: usize = 3;
 /// What narrows the groups.
 const KNOWN: [&str; 6] = ["subscription", "event", "code", "class", "since", "limit"];
 
-/// Dead letters of one subscription that died for the same cause.
+/// Dead letters of one URL of a subscription that died for the same cause.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Group {
     /// How many.
@@ -140,7 +140,7 @@ async fn shown(state: &State, cause: Cause, group: &Gathered) -> Result<Group, E
         count: group.count,
         subscription_id: subscription.as_ref().map(|found| found.id.to_string()),
         subscription_name: subscription.as_ref().map(|found| found.spec.name.clone()),
-        url: subscription.map(|found| found.spec.url.clone()),
+        url: subscription.map(|found| found.url_of(cause.endpoint).to_owned()),
         reason: cause.reason.map(|reason| reason.name().into()),
         last_class: cause.class.map(|class| class.name().into()),
         last_status_code: cause.status_code,

@@ -1,10 +1,10 @@
 //! Deliveries: one event, one subscription, and every attempt.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, EventId, Origin, Seq, Subscription, SubscriptionId, Timestamp,
+    Class, DeliveryId, EndpointNo, EventId, Origin, Seq, SubscriptionId, Timestamp,
     delivery::{Attempt, Batched, ORIGIN_HEADER, Status},
     signing::Signer,
     subscription::State::Disabled,
@@ -147,7 +147,7 @@ fn shown_as(state: &State, record: &DeliveryRecord, status: Status) -> Delivery 
         event_id: record.event_id.to_string(),
         event_seq: seq.0,
         subscription_id: subscription.as_ref().map(|found| found.id.to_string()),
-        url: subscription.map(|found| found.spec.url.clone()),
+        url: subscription.map(|found| found.url_of(endpoint).to_owned()),
         status: status.name().into(),
         attempts: record.attempts,
         next_attempt_at: record.next_at.filter(|_| status == Status::Retrying).map(|at| at.to_string()),
@@ -214,11 +214,12 @@ type Key = (Seq, EndpointNo);
 
 /// What is under way, in the order of a list. It is known in memory, and bounded by the endpoints' windows.
 fn attempting(state: &State) -> Vec<Key> {
-    let under_way = |subscription: Arc<Subscription>| {
-        let seqs = state.system.directory().live(subscription.endpoint).attempting_seqs();
-        seqs.into_iter().map(move |seq| (seq, subscription.endpoint))
+    let under_way = |endpoint| {
+        let seqs = state.system.directory().live(endpoint).attempting_seqs();
+        seqs.into_iter().map(move |seq| (seq, endpoint))
     };
-    let mut keys: Vec<Key> = state.system.subscriptions().list().into_iter().flat_map(under_way).collect();
+    let all = state.system.subscriptions().list();
+    let mut keys: Vec<Key> = all.iter().flat_map(|one| one.endpoints()).flat_map(under_way).collect();
     keys.sort_unstable_by(|a, b| b.cmp(a));
     keys
 }
@@ -247,7 +248,11 @@ pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<DeliveryQue
         after: lists::delivery_after(query)?,
         limit: query.limit()?,
         status: statuses,
-        endpoint: query.parsed::<SubscriptionId>("subscription", "a subscription's id")?.and_then(|id| id.endpoint()),
+        endpoints: query
+            .parsed::<SubscriptionId>("subscription", "a subscription's id")?
+            .and_then(|id| id.endpoint())
+            .map(|endpoint| state.system.subscriptions().endpoints_with(endpoint))
+            .unwrap_or_default(),
         seq: event,
         status_code: query.parsed("code", "a status code such as 503")?,
         class,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
-    DeliveryId, Event, Subscription,
+    DeliveryId, Event, Seq, Subscription,
     filter::Condition,
     ruling::{Explanation, Ruling},
     subscription::Mode,
 };
-use loghorn_storage::DeliveryRecord;
+use loghorn_storage::{DeliveryQuery, DeliveryRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -108,8 +108,7 @@ pub(crate) async fn get(
     let set_aside = state.system.set_aside(event.seq).await?;
     let mut explained = Vec::new();
     for subscription in page.iter().take(limit) {
-        let delivery = state.system.store().reads.delivery(subscription.endpoint, event.seq).await?;
-        let delivery = delivery.map(|(record, _)| record);
+        let delivery = delivery(&state, subscription, event.seq).await?;
         // A test event goes to its one subscription, whatever the filter says.
         let is_test = event.head.only.is_some();
         if is_routed && !is_test {
@@ -144,6 +143,13 @@ pub(crate) async fn get(
         subscriptions: explained,
         next_cursor: next,
     }))
+}
+
+/// The delivery of an event to a subscription, in whichever region; there is one at most.
+async fn delivery(state: &State, subscription: &Subscription, seq: Seq) -> Result<Option<DeliveryRecord>, Error> {
+    let endpoints = subscription.endpoints().collect();
+    let query = DeliveryQuery { limit: 1, endpoints, seq: Some(seq), ..DeliveryQuery::default() };
+    Ok(state.system.store().reads.deliveries(query).await?.items.pop())
 }
 
 fn entry(

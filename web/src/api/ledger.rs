@@ -11,17 +11,20 @@ use crate::{State, error::Error};
 /// The ledger of every subscription that ever had a delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ledger {
-    /// One line for each.
+    /// One line for each of its URLs.
     pub items: Vec<Line>,
     /// The sum over all; 0 means that it balances.
     pub imbalance: u64,
 }
 
-/// One subscription's ledger.
+/// The ledger of one URL of a subscription.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     /// Whose; null where its record is gone.
     pub subscription_id: Option<String>,
+    /// Which of its regions; absent where it is that of its own URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Deliveries ever made.
     pub matched: u64,
     /// Delivered.
@@ -75,8 +78,10 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     let lines = state.system.store().reads.ledger().await?;
     let line = |line: &LedgerLine| {
         let counters = line.counters;
+        let found = state.system.subscriptions().by_endpoint(line.endpoint);
         Line {
-            subscription_id: state.system.subscriptions().by_endpoint(line.endpoint).map(|found| found.id.to_string()),
+            subscription_id: found.as_ref().map(|found| found.id.to_string()),
+            region: found.and_then(|found| found.region_of(line.endpoint).map(str::to_owned)),
             matched: counters.matched,
             delivered: counters.delivered,
             digested: counters.digested,

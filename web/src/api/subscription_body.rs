@@ -42,6 +42,8 @@ pub struct SubscriptionPatch {
 pub struct Optional {
     /// What narrows it further; all members must hold.
     pub filters: Option<Filters>,
+    /// Other URLs, for events that name a region.
+    pub regions: Option<Regions>,
     /// `live`, or `shadow`: matching events are counted and shown, but not sent, until it is promoted.
     #[schema(example = "live")]
     pub mode: Option<String>,
@@ -135,6 +137,18 @@ pub struct Schedule {
     pub except: Option<Vec<String>>,
 }
 
+/// Other URLs, by a value inside the event. Each has its own queue, circuit breaker and window, and holds up no other.
+/// An event without that value, or with one that stands for no region, goes to the subscription's `url`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Regions {
+    /// Where the value stands: `source`, `level`, `event_type`, or a dotted path within the metadata.
+    #[schema(example = "metadata.region")]
+    pub by: String,
+    /// The URL for each value; 1–64, each named in 1–64 characters.
+    #[schema(example = json!({"eu": "https://eu.example.com/hook"}))]
+    pub urls: BTreeMap<String, String>,
+}
+
 /// How many attempts may begin in a time.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RateLimit {
@@ -202,6 +216,10 @@ mod tests {
         let text = || Some("10s".to_owned());
         let more = Optional {
             filters: Some(filters(|| Some(filters(|| None)))),
+            regions: Some(Regions {
+                by: "metadata.region".into(),
+                urls: BTreeMap::from([("eu".into(), "https://eu.example.com/".into())]),
+            }),
             mode: Some("shadow".into()),
             format: Some("standard".into()),
             headers: Some(BTreeMap::from([("X-Team".into(), "payments".into())])),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Page,
+    Page, circuit,
     creations::Made,
     events,
     subscription_body::{SubscriptionBody, SubscriptionPatch},
@@ -36,7 +36,7 @@ pub struct Shown {
     pub state: String,
     /// Why Loghorn itself disabled it.
     pub disabled_reason: Option<String>,
-    /// `closed`, `open` or `half_open`.
+    /// `closed`, `open` or `half_open`; the worst that one of its URLs is in.
     pub circuit: String,
     /// Grows with each change; also in the ETag.
     pub version: u32,
@@ -74,13 +74,12 @@ fn shown(state: &State, subscription: &Subscription) -> Shown {
     let name = |value: Result<Value, _>| {
         value.ok().and_then(|value: Value| value.as_str().map(str::to_owned)).unwrap_or_default()
     };
-    let circuit = state.system.directory().live(subscription.endpoint).circuit().0;
     Shown {
         id: subscription.id.to_string(),
         spec,
         state: name(serde_json::to_value(subscription.state()).map_err(drop)),
         disabled_reason: subscription.disabled_reason.clone(),
-        circuit: name(serde_json::to_value(circuit).map_err(drop)),
+        circuit: circuit::name(circuit::worst(state, subscription)),
         version: subscription.version,
         created_at: subscription.created_at.to_string(),
         updated_at: subscription.updated_at.to_string(),
@@ -118,7 +117,8 @@ async fn object(
     payload: web::Payload,
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
-    let mut object = json::object(state, request, payload, &["filters", "retry", "rate_limit", "batch"]).await?;
+    let mut object =
+        json::object(state, request, payload, &["regions", "filters", "retry", "rate_limit", "batch"]).await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);

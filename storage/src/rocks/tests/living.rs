@@ -18,7 +18,7 @@ async fn after_a_failed_write_nothing_is_written_and_all_can_be_read() {
     refused(store.queue.enqueue(bench.fence, Vec::new(), Vec::new(), Seq(3)).await.unwrap_err());
     refused(store.queue.settle(bench.fence, vec![settlement(A, entry, retry())]).await.unwrap_err());
     refused(store.queue.replay(bench.fence, vec![(A, Seq(2))], at(9)).await.unwrap_err());
-    refused(store.queue.backfill(bench.fence, A, vec![(Seq(1), at(1000))], at(9)).await.unwrap_err());
+    refused(store.queue.backfill(bench.fence, A, vec![], vec![(Seq(1), at(1000))], at(9)).await.unwrap_err());
     refused(store.queue.purge(bench.fence, A, at(9)).await.unwrap_err());
     refused(store.queue.fence().await.unwrap_err());
     refused(store.log.trim(at(99), at(99)).await.unwrap_err());

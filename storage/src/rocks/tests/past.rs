@@ -38,7 +38,7 @@ async fn a_killed_process_loses_no_version_no_shadow_and_no_backfill() {
     // The queue is known to be empty before the end.
     assert!(bench.head(A).await.is_empty());
     let events = || vec![(Seq(1), at(1000)), (Seq(2), at(2000))];
-    assert_eq!(queue.backfill(bench.fence, A, events(), at(9)).await.unwrap(), 2);
+    assert_eq!(queue.backfill(bench.fence, A, vec![], events(), at(9)).await.unwrap(), 2);
     let copy = place.copy();
     let survivor = copy.bench().await;
     let queue = &survivor.store.queue;
@@ -48,7 +48,7 @@ async fn a_killed_process_loses_no_version_no_shadow_and_no_backfill() {
     assert_eq!(seqs(&survivor.store.reads.shadowed(A, None, 9).await.unwrap().items), [2]);
     assert_eq!(survivor.head(A).await.len(), 2);
     // Whoever did not hear of it asks again.
-    assert_eq!(queue.backfill(survivor.fence, A, events(), at(9)).await.unwrap(), 0);
+    assert_eq!(queue.backfill(survivor.fence, A, vec![], events(), at(9)).await.unwrap(), 0);
     let expected = Counters { matched: 2, waiting: 2, shadowed: 1, ..Counters::default() };
     assert_eq!(survivor.counters(A).await, expected);
 }
@@ -78,7 +78,7 @@ async fn compaction_keeps_the_attempts_of_what_was_made_behind_retention() {
         bench.settle_first(B, Verdict::Delivered).await;
     }
     store.log.trim(at(0), at(4000)).await.unwrap();
-    assert_eq!(store.queue.backfill(bench.fence, A, vec![(Seq(2), at(2000))], at(9)).await.unwrap(), 1);
+    assert_eq!(store.queue.backfill(bench.fence, A, vec![], vec![(Seq(2), at(2000))], at(9)).await.unwrap(), 1);
     bench.settle_first(A, retry()).await;
     bench.settle_first(A, Verdict::Delivered).await;
     for _ in 0..2 {
@@ -106,7 +106,7 @@ impl Steps {
     async fn backfill(&self, keeper: &mut Keeper<'_>, seq: u64) -> u64 {
         let (reply, made) = promise();
         let events = vec![(Seq(seq), at(seq.cast_signed() * 1000))];
-        keeper.handle(Job::Backfill { fence: self.fence, endpoint: B, events, now: at(9), reply });
+        keeper.handle(Job::Backfill { fence: self.fence, endpoint: B, others: vec![], events, now: at(9), reply });
         made.await.unwrap()
     }
 }
