@@ -92,6 +92,7 @@ impl App {
             limits: config.limits,
             delivery: config.delivery.clone(),
             egress,
+            backlog_high: config.backlog_high,
             retention: config.retention,
             public_url: config.public_url.clone(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),

@@ -12,7 +12,7 @@ use std::{
 
 use ipnet::IpNet;
 use loghorn_actors::{DeliveryOptions, Retention};
-use loghorn_domain::{egress, event::Limits};
+use loghorn_domain::{egress, event::Limits, notice};
 
 /// Everything that `loghorn serve` can be told.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Bytes that requests under way may hold in all.
     pub ingest_queue_bytes: usize,
+    /// So many deliveries waiting for one endpoint are told of as a backlog.
+    pub backlog_high: u64,
     /// How long things are kept.
     pub retention: Retention,
     /// How long the id of an event is remembered.
@@ -76,6 +78,7 @@ impl Default for Config {
             limits: Limits::default(),
             body_bytes_max: 64 * MIB,
             ingest_queue_bytes: 128 * MIB,
+            backlog_high: notice::BACKLOG_DEFAULT,
             retention: Retention::default(),
             dedupe: Duration::from_secs(24 * 3600),
             drain: Duration::from_secs(10),
@@ -161,6 +164,7 @@ const KEYS: &[(&str, Apply)] = &[
     ("ingest.max_event", |c, v| bytes(&mut c.limits.event_bytes_max, v)),
     ("ingest.max_body", |c, v| bytes(&mut c.body_bytes_max, v)),
     ("ingest.queue_bytes", |c, v| bytes(&mut c.ingest_queue_bytes, v)),
+    ("notices.backlog", |c, v| positive(&mut c.backlog_high, v)),
     ("retention.events", |c, v| span(&mut c.retention.events, v)),
     ("retention.deliveries", |c, v| span(&mut c.retention.deliveries, v)),
     ("retention.dedupe", |c, v| span(&mut c.dedupe, v)),

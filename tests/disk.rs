@@ -40,7 +40,7 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
     };
     let server = Loghorn::start_in(&disk.0.path().join("data"), &[], &[]).await;
     let receiver = Receiver::start(Mood::Answer(200, ""));
-    server.subscribe(&receiver.url(), json!({})).await;
+    server.subscribe(&receiver.url(), json!({"events": ["**", "loghorn.**"]})).await;
     assert_eq!(server.post("/api/v1/events", &event("ERROR", 1)).await.0, 202);
     let ballast = disk.0.path().join("ballast");
     // A quarter of the disk, 128 MiB, is kept free; 100 are left.
@@ -67,6 +67,11 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
     until("events are taken again", 10, || async { server.post("/api/v1/events", &event("ERROR", 3)).await.0 == 202 })
         .await;
     assert_eq!(server.get("/api/v1/health").await["status"], "healthy");
+    until("that is told", 20, || async {
+        let told = server.get("/api/v1/events?type=loghorn.store.recovered").await;
+        told["items"].as_array().unwrap().len() == 1
+    })
+    .await;
     until("all is delivered", 10, || async {
         let stats = server.get("/api/v1/stats").await;
         stats["delivery_stats"]["delivered"] == stats["event_stats"]["last_seq"]

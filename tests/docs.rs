@@ -188,6 +188,16 @@ async fn the_command_line_of_the_delivery_page_makes_regions() {
     assert_eq!(server.get("/api/v1/subscriptions").await["items"][0]["regions"], spec["regions"]);
 }
 
+#[actix_rt::test]
+async fn the_alert_of_the_guide_is_taken() {
+    let server = Loghorn::start().await;
+    let calls = block("docs/delivery.md", "## Loghorn's own events");
+    assert_eq!(calls.len(), 1);
+    let output = Terminal::new(&server).run(&calls[0].replacen("curl", "curl -s", 1));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!((&answer["state"], &answer["events"]), (&json!("active"), &json!(["loghorn.**"])));
+}
+
 #[test]
 fn the_map_names_folders_that_are_there() {
     for line in block("README.md", "## The map") {

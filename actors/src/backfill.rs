@@ -115,6 +115,7 @@ impl Work<'_> {
         head.only.is_none()
             && (job.since <= head.received_at && head.received_at < job.until)
             && job.ruling.events.iter().any(|pattern| pattern.matches(head.event_type.as_str()))
+            && event.subject() != Some(job.endpoint)
             && self.filter.matches(event)
     }
 

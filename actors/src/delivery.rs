@@ -12,10 +12,11 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, Event, Origin, Seq, Subscription, Timestamp, Verdict,
+    Class, DeliveryId, EndpointNo, Event, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
     breaker::{self, Circuit},
     delivery::{Batched, Entry},
     machine::{Disabling, Effect, Input, Machine, Settings},
+    notice::{Announced, Cause, Notice, Subject},
     retry::Dice,
     subscription::{OnRecovery, Ordering, State},
 };
@@ -25,6 +26,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     directory::Live,
+    notices::DeadLetter,
     places::{Granted, Place, Places, Waiter},
     sender::{Report, Sender, Target, Webhook},
     settler::Settler,
@@ -110,6 +112,7 @@ pub(crate) struct DeliveryActor {
     sender: Rc<Sender>,
     places: Rc<Places>,
     machine: Machine,
+    announced: Announced,
     dice: Box<dyn Dice>,
     payloads: FxHashMap<Seq, Arc<Event>>,
     live: Arc<Live>,
@@ -140,6 +143,7 @@ impl DeliveryActor {
             target: target(&shared, &subscription, endpoint),
             sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
             machine: Machine::recalled(settings(&shared, &subscription), shared.circuits.recall(endpoint)),
+            announced: Announced::default(),
             dice: shared.random.dice(),
             payloads: FxHashMap::default(),
             timer: None,
@@ -159,6 +163,7 @@ impl DeliveryActor {
         fail::fail_point!("delivery::handle");
         fail::fail_point!(&format!("delivery::handle::{}", self.subscription.spec.name));
         let now = self.shared.steady_now();
+        let cause = cause(&input, report.as_ref());
         let mut effects = Vec::new();
         self.machine.handle(input, now, &mut *self.dice, &mut effects);
         // The answer is kept with the oldest of a batch.
@@ -183,6 +188,13 @@ impl DeliveryActor {
                     tracing::info!(subscription = %self.subscription.id, endpoint = %self.endpoint, ?circuit, ?until, "circuit changed");
                     self.live.set_circuit(circuit, until);
                     self.shared.circuits.keep(self.endpoint, memory);
+                    if self.announced.is_news(circuit, &cause) {
+                        let subject = Subject::from(&*self.subscription);
+                        self.shared.notices.tell(match circuit {
+                            Circuit::Open => Notice::CircuitOpened(subject, until, cause),
+                            _ => Notice::CircuitClosed(subject, cause),
+                        });
+                    }
                 }
             }
         }
@@ -225,7 +237,8 @@ impl DeliveryActor {
         let id =
             DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
         let traceparent = event.traceparent();
-        let webhook = Webhook { id, origin: entry.origin, traceparent, body: event.standard_body() };
+        let own = own(std::slice::from_ref(&event));
+        let webhook = Webhook { id, origin: entry.origin, traceparent, body: event.standard_body(), own };
         self.post(entry, webhook, None, place, context);
     }
 
@@ -238,7 +251,7 @@ impl DeliveryActor {
             Ok(target) => target.clone(),
             Err(why) => {
                 let report = Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now());
-                answer.report = Some(Report { batch: batched, ..report });
+                answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
                 return;
             }
         };
@@ -249,7 +262,7 @@ impl DeliveryActor {
             let mut answer = answer;
             let _place = place;
             let report = sender.attempt(&target, &webhook).await;
-            answer.report = Some(Report { batch: batched, ..report });
+            answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
         });
     }
 
@@ -267,6 +280,13 @@ impl DeliveryActor {
     }
 
     fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
+        let Outcome { class, status_code, .. } = report.outcome;
+        if let Verdict::Dead(reason) = verdict
+            && !report.own.contains(&entry.seq)
+        {
+            let letter = DeadLetter { seq: entry.seq, reason, class, status_code };
+            self.shared.notices.dead_lettered(self.endpoint, letter);
+        }
         let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
@@ -280,7 +300,7 @@ impl DeliveryActor {
             let settings = self.settings();
             return self.tell(Input::Configured { settings, is_new_target: false }, None, context);
         }
-        let (shared, endpoint) = (self.shared.clone(), self.endpoint);
+        let (shared, endpoint, subject) = (self.shared.clone(), self.endpoint, Subject::from(&*self.subscription));
         let reason = match why {
             Disabling::Gone => GONE.to_owned(),
             Disabling::Failing(since) => format!(
@@ -290,8 +310,9 @@ impl DeliveryActor {
         };
         tracing::warn!(subscription = %self.subscription.id, reason, "a subscription is disabled");
         actix_rt::spawn(async move {
-            if let Err(error) = shared.subscriptions.disable(endpoint, reason).await {
-                tracing::error!(%endpoint, %error, "a subscription could not be disabled");
+            match shared.subscriptions.disable(endpoint, reason.clone()).await {
+                Ok(()) => shared.notices.tell(Notice::Disabled(subject, reason)),
+                Err(error) => tracing::error!(%endpoint, %error, "a subscription could not be disabled"),
             }
         });
     }
@@ -358,6 +379,24 @@ impl DeliveryActor {
             }
         }
     }
+}
+
+/// Why whatever comes of `input` does.
+fn cause(input: &Input, report: Option<&Report>) -> Cause {
+    match (input, report) {
+        (Input::Finished { outcome, .. }, Some(report)) => {
+            let events = report.batch.as_ref().map_or(1, |batch| batch.events as usize);
+            Cause::Attempt { outcome: *outcome, is_own: report.own.len() == events }
+        }
+        (Input::Act(_), _) => Cause::Person,
+        (Input::Configured { .. }, _) => Cause::Configured,
+        _ => Cause::Recalled,
+    }
+}
+
+/// Those of `events` that are Loghorn's own.
+fn own(events: &[Arc<Event>]) -> Vec<Seq> {
+    events.iter().filter(|event| event.head.event_type.is_own()).map(|event| event.seq).collect()
 }
 
 fn settings(shared: &Shared, subscription: &Subscription) -> Settings {

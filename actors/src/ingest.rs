@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use crate::{
     gate::{Gate, Overloaded, Reservation},
     metrics::Metrics,
+    notices::Notices,
     slot::Slot,
     supervisor::Guard,
 };
@@ -56,6 +57,7 @@ pub struct Ingest {
     gate: Arc<Gate>,
     actor: Slot<IngestActor>,
     metrics: Arc<Metrics>,
+    notices: Arc<Notices>,
     clock: Arc<dyn Clock>,
     is_closed: Arc<AtomicBool>,
 }
@@ -65,10 +67,11 @@ impl Ingest {
         gate: Arc<Gate>,
         actor: Slot<IngestActor>,
         metrics: Arc<Metrics>,
+        notices: Arc<Notices>,
         clock: Arc<dyn Clock>,
         is_closed: Arc<AtomicBool>,
     ) -> Self {
-        Self { gate, actor, metrics, clock, is_closed }
+        Self { gate, actor, metrics, notices, clock, is_closed }
     }
 
     /// Whether its actor is there.
@@ -101,7 +104,11 @@ impl Ingest {
             return Err(AppendError::Overloaded);
         }
         let appending = answer.await.map_err(|_| AppendError::Interrupted)?;
-        let appended = appending.await?;
+        let appended = appending.await.inspect_err(|error| {
+            if let loghorn_storage::Error::Full(reason) = error {
+                self.notices.refused(self.clock.now(), reason);
+            }
+        })?;
         self.metrics.append_took(self.clock.monotonic().saturating_sub(began));
         let duplicates = appended.iter().filter(|one| one.is_duplicate).count();
         self.metrics.appended(appended.len() - duplicates, duplicates);

@@ -15,6 +15,7 @@ mod ingest;
 mod jobs;
 mod letters;
 pub mod metrics;
+mod notices;
 mod places;
 mod resolver;
 mod router;
@@ -59,6 +60,8 @@ pub struct Options {
     pub delivery: DeliveryOptions,
     /// Where webhooks may go.
     pub egress: egress::Policy,
+    /// So many deliveries waiting for one endpoint are told of as a backlog.
+    pub backlog_high: u64,
     /// How long things are kept.
     pub retention: Retention,
     /// The `User-Agent` of webhooks.

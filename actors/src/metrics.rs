@@ -80,6 +80,8 @@ counters! {
     panics_delivery,
     /// Times a circuit opened.
     circuits_opened,
+    /// Notices that could not be told.
+    notices_dropped,
     /// Requests of the HTTP API answered.
     http_requests,
 }
@@ -125,6 +127,10 @@ impl Metrics {
 
     pub(crate) fn circuit_opened(&self) {
         self.circuits_opened.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn notices_dropped(&self, notices: u64) {
+        self.notices_dropped.fetch_add(notices, Relaxed);
     }
 
     pub(crate) fn attempted(&self, class: Class, took: Duration) {

@@ -17,6 +17,7 @@ use actix::prelude::*;
 use loghorn_domain::{
     EndpointNo, Event, Origin, Seq,
     matcher::{Compiled, Matcher, Matches, Scratch},
+    notice::Notice,
 };
 use loghorn_storage::{Deciding, Error as StoreError, Matched, Pending, Revision};
 
@@ -176,10 +177,18 @@ fn matches(matcher: &Matcher, event: &Event, scratch: &mut Scratch) -> Result<Ma
 }
 
 /// Says that an event is set aside, and puts it on record.
-fn keep(shared: &Shared, seq: Seq, reason: &str) -> Option<Pending<Revision>> {
+fn keep(shared: &Shared, event: &Event, reason: &str) -> Option<Pending<Revision>> {
+    let seq = event.seq;
     tracing::error!(%seq, reason, "an event is set aside: matching it panics");
     let n = shared.metrics.set_aside();
-    (n < set_aside::KEPT_MAX).then(|| set_aside::keep(&shared.store, seq, reason))
+    if n >= set_aside::KEPT_MAX {
+        return None;
+    }
+    // One of Loghorn's own that cannot be matched would be followed by another one.
+    if !event.head.event_type.is_own() {
+        shared.notices.tell(Notice::SetAside(event.id.clone(), seq));
+    }
+    Some(set_aside::keep(&shared.store, seq, reason))
 }
 
 /// Routes one batch; returns how many events it held.
@@ -197,7 +206,7 @@ async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, S
     for event in &events {
         fail::fail_point!("router::match", |_| Err(StoreError::Stopped));
         let Matches { endpoints, shadows } = matches(&matcher, event, &mut routing.scratch).unwrap_or_else(|reason| {
-            poison.push((event.seq, reason));
+            poison.push((event, reason));
             Matches::default()
         });
         for endpoint in &endpoints {
@@ -212,7 +221,7 @@ async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, S
     let deliveries = routed.iter().map(|matched| matched.endpoints.len()).sum();
     let shadows = routed.iter().map(|matched| matched.shadows.len()).sum();
     // Submitted in the same step as the matching: see `Barrier`.
-    let kept: Vec<_> = poison.iter().map(|(seq, reason)| keep(shared, *seq, reason)).collect();
+    let kept: Vec<_> = poison.iter().map(|(event, reason)| keep(shared, event, reason)).collect();
     let enqueued = shared.store.queue.enqueue(shared.fence, routed, routing.deciding(&matcher), last);
     enqueued.await?;
     for kept in kept.into_iter().flatten() {
@@ -227,6 +236,9 @@ async fn step(shared: &Shared, routing: &mut Option<Routing>) -> Result<usize, S
     routing.decided = Decided::By(matcher);
     shared.metrics.routed(events.len(), deliveries, shadows);
     shared.directory.set_routed(last);
+    if deliveries > 0 {
+        shared.notices.queued();
+    }
     for (endpoint, events) in fresh {
         match shared.directory.actor(endpoint) {
             Some(actor) => actor.do_send(Fresh(events)),

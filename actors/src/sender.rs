@@ -23,7 +23,7 @@ use awc::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
-    Class, Clock, EndpointNo, Origin, Outcome, Subscription, Timestamp, Verdict,
+    Class, Clock, EndpointNo, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
     delivery::{Attempt, Batched, ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
     egress::Policy,
     signing::Signer,
@@ -102,6 +102,8 @@ pub(crate) struct Webhook {
     /// The trace of its event.
     pub(crate) traceparent: Option<String>,
     pub(crate) body: Bytes,
+    /// Which of its events are Loghorn's own.
+    pub(crate) own: Vec<Seq>,
 }
 
 /// What an attempt came to.
@@ -111,6 +113,8 @@ pub(crate) struct Report {
     pub(crate) started_at: Timestamp,
     pub(crate) took: Duration,
     pub(crate) error: Option<String>,
+    /// As in [`Webhook::own`].
+    pub(crate) own: Vec<Seq>,
     pub(crate) signature: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
@@ -213,6 +217,7 @@ impl Sender {
             started_at,
             took: Duration::ZERO,
             error: None,
+            own: Vec::new(),
             signature,
             headers: Vec::new(),
             body: String::new(),

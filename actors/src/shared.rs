@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress};
+use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress, notice::Subject};
 use loghorn_storage::{Error as StoreError, Fence, Store};
 
 use crate::{
-    Directory, Metrics, Options, Random, Subscriptions, changes::Changes, circuits::Circuits, supervisor::Requeued,
+    Directory, Metrics, Options, Random, Subscriptions, changes::Changes, circuits::Circuits, notices::Notices,
+    supervisor::Requeued,
 };
 
 /// Made once at the start, shared by all actors.
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     pub(crate) circuits: Arc<Circuits>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) notices: Arc<Notices>,
     pub(crate) changes: Changes,
     /// The wall clock and the monotonic one at the start.
     pub(crate) epoch: (Timestamp, Duration),
@@ -36,10 +38,16 @@ impl Shared {
         for endpoint in endpoints.into_iter().filter(is_gone) {
             self.store.queue.purge(self.fence, endpoint, self.clock.now()).await?;
         }
+        self.notices.queued();
         if let Some(supervisor) = self.changes.supervisor() {
             supervisor.do_send(Requeued(deliveries));
         }
         Ok(())
+    }
+
+    /// Whom a notice about this endpoint names.
+    pub(crate) fn subject(&self, endpoint: EndpointNo) -> Option<Subject> {
+        self.subscriptions.by_endpoint(endpoint).map(|subscription| Subject::from(&*subscription))
     }
 
     /// A clock for schedules: the wall clock at the start, going on steadily. A wall clock that is set back would

@@ -14,7 +14,7 @@ use std::{
 };
 
 use actix::prelude::*;
-use loghorn_domain::EndpointNo;
+use loghorn_domain::{EndpointNo, notice::Notice};
 
 use crate::{
     changes::Changes,
@@ -243,6 +243,9 @@ impl Handler<Panicked> for SupervisorActor {
                 tracing::error!(%endpoint, "its actor panics again and again: the endpoint is quarantined");
                 self.shared.directory.live(endpoint).set_quarantined(true);
                 self.shared.directory.remove_actor(endpoint);
+                if let Some(subject) = self.shared.subject(endpoint) {
+                    self.shared.notices.tell(Notice::Quarantined(subject));
+                }
             }
             role if too_many => drop(context.run_later(REST, move |this, _| this.restart(role))),
             role => self.restart(role),

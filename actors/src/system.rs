@@ -25,6 +25,7 @@ use crate::{
     delivery::Act,
     gate::Gate,
     jobs::Jobs,
+    notices::{self, Notices},
     router::RouterActor,
     sender, set_aside,
     shared::Shared,
@@ -183,6 +184,7 @@ impl System {
         let directory = Arc::new(Directory::default());
         directory.set_routed(store.queue.cursor().await?);
         let circuits = Arc::new(Circuits::load(store.clone()).await?);
+        let notices = Arc::new(Notices::new(metrics.clone()));
         let shared = Arc::new(Shared {
             fence,
             circuits,
@@ -191,6 +193,7 @@ impl System {
             subscriptions: Arc::new(subscriptions),
             directory,
             metrics: metrics.clone(),
+            notices: notices.clone(),
             changes: changes.clone(),
             epoch: (clock.now(), clock.monotonic()),
             store,
@@ -204,12 +207,14 @@ impl System {
         let is_draining = Arc::new(AtomicBool::new(false));
         let ingest_slot = Slot::new(arbiters.start_ingest(&shared));
         let router = Slot::new(arbiters.start_router(&shared));
-        let jobs_arbiter = arbiters.jobs.handle();
+        let (jobs_arbiter, notices_arbiter) = (arbiters.jobs.handle(), arbiters.jobs.handle());
         let supervisor =
             SupervisorActor::new(shared.clone(), arbiters, ingest_slot.clone(), router.clone(), is_draining.clone());
         changes.connect(supervisor.start());
         let jobs = Jobs::load(shared.clone(), jobs_arbiter, is_draining.clone()).await?;
-        let ingest = Ingest::new(gate, ingest_slot, metrics, clock, is_draining.clone());
+        let ingest = Ingest::new(gate, ingest_slot, metrics, notices, clock, is_draining.clone());
+        notices_arbiter.spawn(notices::append(shared.clone(), ingest.clone()));
+        notices_arbiter.spawn(notices::watch(shared.clone()));
         Ok(Self { shared, ingest, router, jobs, recovered, is_draining })
     }
 

@@ -57,6 +57,7 @@ async fn system_over(store: Store) -> System {
         limits: Limits::default(),
         delivery: Default::default(),
         egress: egress::Policy { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..Default::default() },
+        backlog_high: loghorn_domain::notice::BACKLOG_DEFAULT,
         retention: Retention::default(),
         user_agent: "test".into(),
         public_url: String::new(),

@@ -30,7 +30,25 @@ impl EventType {
     pub fn level(&self) -> Option<Level> {
         self.0.strip_prefix("log.").and_then(Level::from_alias)
     }
+
+    /// The type of one of Loghorn's own events. `name` must be a good one.
+    pub(crate) fn own(name: &'static str) -> Self {
+        debug_assert!(name.split('.').all(is_part));
+        Self(Arc::from(name))
+    }
+
+    /// Whether it is a type of Loghorn's own events: `loghorn`, or beginning with `loghorn.`. Nobody else may send such.
+    pub fn is_own(&self) -> bool {
+        is_own(&self.0)
+    }
 }
+
+fn is_own(event_type: &str) -> bool {
+    event_type.strip_prefix(OWN).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The first part of the types of Loghorn's own events.
+pub(crate) const OWN: &str = "loghorn";
 
 /// Why a text is no [`EventType`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -69,7 +87,9 @@ impl<'de> Deserialize<'de> for EventType {
     }
 }
 
-/// An event type or a pattern over them: `*` stands for one part, `**` for any number of parts, also none.
+/// An event type or a pattern over them: `*` stands for one part, `**` for any number of parts, also none. A pattern that
+/// begins with a wildcard takes none of Loghorn's own events: whoever takes everything would otherwise be told of their
+/// own trouble, and get more of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern(Arc<str>);
 
@@ -82,6 +102,11 @@ impl Pattern {
     /// The one type this names, where it holds no wildcard.
     pub fn exact(&self) -> Option<&str> {
         (!self.0.contains('*')).then_some(&*self.0)
+    }
+
+    /// Whether its first part is a wildcard.
+    pub fn begins_wild(&self) -> bool {
+        self.0.starts_with('*')
     }
 
     /// Whether `event_type` is named by this pattern.
@@ -103,7 +128,8 @@ impl Pattern {
             let (part, rest) = split_part(name);
             (head == "*" || head == part) && rest_matches(tail, rest)
         }
-        rest_matches(Some(&self.0), Some(event_type))
+        let is_left_out = self.begins_wild() && is_own(event_type);
+        !is_left_out && rest_matches(Some(&self.0), Some(event_type))
     }
 }
 
@@ -182,6 +208,15 @@ mod tests {
             ("**.**.**", "a", true),
             ("a.**.**.*.**.z", "a.z", false),
             ("a.**.**.*.**.z", "a.b.z", true),
+            ("**", "loghorn.circuit.opened", false),
+            ("**", "loghorn", false),
+            ("**", "loghorns.a", true),
+            ("*.circuit.*", "loghorn.circuit.opened", false),
+            ("**.opened", "loghorn.circuit.opened", false),
+            ("loghorn.**", "loghorn.circuit.opened", true),
+            ("loghorn.**", "loghorn", true),
+            ("loghorn.*.opened", "loghorn.circuit.opened", true),
+            ("a.**", "a.loghorn", true),
         ];
         for (pattern, name, expected) in cases {
             assert_eq!(pattern.parse::<Pattern>().unwrap().matches(name), expected, "{pattern} ~ {name}");
@@ -194,18 +229,20 @@ mod tests {
         /// The matcher agrees with a regex made from the pattern.
         #[test]
         fn patterns_agree_with_a_regex(
-            pattern in prop::collection::vec(prop_oneof!["[ab]", Just("*".to_owned()), Just("**".to_owned())], 1..6),
-            name in prop::collection::vec("[abc]", 1..7),
+            pattern in prop::collection::vec(
+                prop_oneof!["[ab]", Just("*".to_owned()), Just("**".to_owned()), Just(OWN.to_owned())], 1..6),
+            name in prop::collection::vec(prop_oneof![3 => "[abc]", 1 => Just(OWN.to_owned())], 1..7),
         ) {
             let parsed: Pattern = pattern.join(".").parse().unwrap();
             let regex: String = pattern.iter().map(|part| match part.as_str() {
-                "*" => r"[a-c]\.".to_owned(),
-                "**" => r"(?:[a-c]\.)*".to_owned(),
+                "*" => r"[a-z]+\.".to_owned(),
+                "**" => r"(?:[a-z]+\.)*".to_owned(),
                 name => format!(r"{name}\."),
             }).collect();
             let regex = regex::Regex::new(&format!("^(?:{regex})$")).unwrap();
+            let is_left_out = name[0] == OWN && pattern[0].starts_with('*');
             let name = name.join(".");
-            prop_assert_eq!(parsed.matches(&name), regex.is_match(&format!("{name}.")));
+            prop_assert_eq!(parsed.matches(&name), regex.is_match(&format!("{name}.")) && !is_left_out);
         }
     }
 }

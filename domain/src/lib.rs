@@ -17,6 +17,7 @@ pub mod job;
 pub mod level;
 pub mod machine;
 pub mod matcher;
+pub mod notice;
 pub mod regions;
 pub mod retry;
 pub mod ruling;

@@ -237,7 +237,11 @@ impl Spec {
         let name = self.name.trim().chars().count();
         check((1..=NAME_CHARS_MAX).contains(&name), "/name", "expected 1 to 200 characters");
         let events = (1..=EVENTS_MAX).contains(&self.events.len());
-        check(events, "/events", "expected 1 to 256 event types or patterns; \"**\" takes every event");
+        check(
+            events,
+            "/events",
+            "expected 1 to 256 event types or patterns; \"**\" takes every event but Loghorn's own",
+        );
         let description = self.description.chars().count() <= DESCRIPTION_CHARS_MAX;
         check(description, "/description", "longer than 4000 characters");
         let attempts = self.retry.max_attempts.is_none_or(|n| (1..=ATTEMPTS_MAX).contains(&n));

@@ -20,7 +20,7 @@ const OF_SUBSCRIPTION: [&str; 4] = ["events", "filters", "name", "url"];
 /// Which events; all that is given must hold.
 #[derive(Debug, Default, Args)]
 pub(crate) struct FilterArgs {
-    /// Event type or pattern (repeatable): payment.failed, payment.*, payment.**; ** takes every event
+    /// Event type or pattern (repeatable): payment.failed, payment.*, payment.**; ** takes every event but Loghorn's own (loghorn.**)
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
     /// Only from this source (repeatable): a name, or a regular expression for the whole of it

@@ -12,7 +12,7 @@ use loghorn_domain::{
 };
 use loghorn_storage::Error as StoreError;
 
-use super::{DeliveryActor, Finished};
+use super::{DeliveryActor, Finished, own};
 use crate::{
     places::{Place, Waiter},
     sender::{Report, Webhook},
@@ -65,7 +65,8 @@ impl DeliveryActor {
         let id = batch_id(id, events);
         let events_n = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let batched = Batched { id: id.clone(), events: events_n };
-        let webhook = Webhook { id, origin: first.origin, traceparent: None, body: batch_body(events) };
+        let webhook =
+            Webhook { id, origin: first.origin, traceparent: None, body: batch_body(events), own: own(events) };
         self.post(first, webhook, Some(batched), place, context);
     }
 }
@@ -106,6 +107,7 @@ impl Report {
             started_at: now,
             took: std::time::Duration::ZERO,
             error: Some(error),
+            own: Vec::new(),
             signature: String::new(),
             headers: Vec::new(),
             body: String::new(),
@@ -120,6 +122,7 @@ impl Report {
             started_at: self.started_at,
             took: self.took,
             error: self.error.clone(),
+            own: self.own.clone(),
             signature: self.signature.clone(),
             headers: Vec::new(),
             body: String::new(),

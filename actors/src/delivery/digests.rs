@@ -8,7 +8,7 @@ use loghorn_domain::{
 };
 use loghorn_storage::Outline;
 
-use super::{Answer, DeliveryActor};
+use super::{Answer, DeliveryActor, own};
 use crate::{
     places::{Place, Waiter},
     sender::{Report, Webhook},
@@ -58,9 +58,11 @@ impl DeliveryActor {
                 Digest { subscription: &subscription, count, first: oldest, last, samples: &samples, now, public_url };
             let received_at = samples.first().map_or(first.queued_at, |event| event.head.received_at);
             let id = digest.id(DeliveryId { received_at, endpoint, seq: oldest });
-            let webhook = Webhook { id: id.clone(), origin: first.origin, traceparent: None, body: digest.body() };
+            let (body, own) = (digest.body(), own(&samples));
+            let webhook = Webhook { id: id.clone(), origin: first.origin, traceparent: None, body, own };
             let report = sender.attempt(&target, &webhook).await;
-            let report = Report { batch: Some(Batched { id, events: count.try_into().unwrap_or(u32::MAX) }), ..report };
+            let batch = Some(Batched { id, events: count.try_into().unwrap_or(u32::MAX) });
+            let report = Report { batch, own: webhook.own, ..report };
             if report.outcome.class == Class::Ok {
                 // Its number is drawn for each delivery.
                 let attempt = report.of_another().into_attempt(0, Verdict::Delivered);

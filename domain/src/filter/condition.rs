@@ -229,7 +229,11 @@ pub fn of_types(event: &Event, patterns: &[crate::Pattern]) -> Condition {
     let wanted: Vec<&str> = patterns.iter().map(|pattern| pattern.as_str()).collect();
     let message = match found {
         Some(pattern) => format!("event_type is {seen}, named by {}", pattern.as_str()),
-        None => format!("event_type is {seen}, not named by {}", words::list(&wanted)),
+        None => {
+            let is_left_out = event.head.event_type.is_own() && patterns.iter().any(crate::Pattern::begins_wild);
+            let hint = if is_left_out { "; no wildcard at the beginning takes Loghorn's own events" } else { "" };
+            format!("event_type is {seen}, not named by {}{hint}", words::list(&wanted))
+        }
     };
     Condition::new("/events", found.is_some(), json!(seen), message)
 }

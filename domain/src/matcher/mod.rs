@@ -59,10 +59,12 @@ impl Compiled {
         if self.has_regions { self.subscription.endpoint_of(event) } else { self.endpoint }
     }
 
-    /// Whether the subscription takes `event`: its types, its filter, and that the event came after it was made.
+    /// Whether the subscription takes `event`: its types, its filter, that the event came after it was made, and that it
+    /// is no notice of Loghorn's about just this subscription.
     pub fn matches(&self, event: &Event) -> bool {
         self.subscription.is_active()
             && event.seq > self.since
+            && event.subject() != Some(self.endpoint)
             && self.subscription.spec.events.iter().any(|pattern| pattern.matches(event.head.event_type.as_str()))
             && self.filter.matches(event)
     }
@@ -197,6 +199,10 @@ impl Matcher {
             }
         });
         scratch.memo = facts.memo;
+        if let Some(subject) = event.subject() {
+            matches.endpoints.retain(|endpoint| *endpoint != subject);
+            matches.shadows.retain(|endpoint| *endpoint != subject);
+        }
         for endpoints in [&mut matches.endpoints, &mut matches.shadows] {
             endpoints.sort_unstable();
         }

@@ -35,7 +35,8 @@ fn patterns() -> impl Strategy<Value = Vec<String>> {
         3 => Just("a.b".to_owned()),
         2 => Just("**".to_owned()),
         1 => Just("a.*".to_owned()),
-        1 => r"(a|b|\*|\*\*)(\.(a|b|\*|\*\*)){0,2}",
+        1 => Just("loghorn.**".to_owned()),
+        1 => r"(a|b|loghorn|\*|\*\*)(\.(a|b|\*|\*\*)){0,2}",
     ];
     prop::collection::vec(pattern, 1..3)
 }
@@ -61,7 +62,7 @@ proptest! {
     fn the_index_agrees_with_asking_each(
         drawn in prop::collection::vec(subscriptions(), 1..140),
         changes in prop::collection::vec((0u32..160, prop::option::weighted(0.7, subscriptions())), 4),
-        events in prop::collection::vec((r"[ab](\.[ab]){0,2}", samples::events()), 40),
+        events in prop::collection::vec((r"(a|b|loghorn)(\.[ab]){0,2}", samples::events()), 40),
     ) {
         let pool = Pool::default();
         let make = |endpoint: u32, (events, filters, enabled, is_shadow): Drawn| {
@@ -188,6 +189,23 @@ fn an_event_goes_to_its_region_and_is_counted_without_one_in_shadow() {
     assert_eq!((live.endpoints, other.endpoints), (vec![EndpointNo(7)], vec![EndpointNo(1)]));
     let (shadow, _) = of("shadow");
     assert_eq!((shadow.endpoints, shadow.shadows), (vec![], vec![EndpointNo(1)]));
+}
+
+#[test]
+fn a_notice_goes_to_everyone_who_names_it_but_the_one_it_is_about() {
+    let pool = Pool::default();
+    let one = |n: u32, pattern: &str| compiled(n, &[pattern.to_owned()], &json!({}), json!({}), &pool);
+    let all = [one(1, "loghorn.**"), one(2, "loghorn.circuit.*"), one(3, "**"), one(4, "*.circuit.*")];
+    let about = |endpoint| {
+        let id = crate::SubscriptionId::new(crate::Timestamp::default(), EndpointNo(endpoint));
+        event("loghorn.circuit.opened", json!({"metadata": {"subscription_id": id}}))
+    };
+    for (event, expected) in [(about(9), vec![1, 2]), (about(1), vec![2])] {
+        let found = Matcher::new(all.clone()).matches(&event, &mut Scratch::default());
+        assert_eq!(found.endpoints, expected.into_iter().map(EndpointNo).collect::<Vec<_>>());
+        let each = all.iter().filter(|one| one.matches(&event)).map(|one| one.endpoint);
+        assert_eq!(found.endpoints, each.collect::<Vec<_>>());
+    }
 }
 
 /// Names and expressions whose hashes are the same, as whoever looks for such can find them within minutes.

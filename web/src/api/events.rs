@@ -120,6 +120,10 @@ const FORMS: &str = "send one event object, an array of them, or one object a li
 /// An event as sent may be so many times the largest as kept: escapes and blanks are not kept.
 const PART_FACTOR: usize = 8;
 
+/// Whoever is alerted by a notice of Loghorn's must be sure that it is one.
+const OWN_TYPE: &str =
+    "types that begin with loghorn are for Loghorn's own events alone; choose another, such as ops.loghorn.test";
+
 /// A body on its way to events, one at a time: small bodies may hold very many.
 struct Parsing {
     key: Option<EventId>,
@@ -191,6 +195,9 @@ impl Parsing {
             return Err(Problem::new("", detail));
         }
         let mut draft = Draft::from_json(part.as_bytes())?;
+        if draft.event_type.is_own() {
+            return Err(Problem::new("/event_type", OWN_TYPE));
+        }
         if draft.id.is_none() {
             draft.id = key_for(self.key.as_ref(), index, self.is_single)?;
         }

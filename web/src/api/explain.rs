@@ -121,7 +121,7 @@ pub(crate) async fn get(
             explained.push(routed);
         }
         let Explanation { matched, conditions } = match is_test {
-            false => Ruling::of(subscription).explain_as_if_new(&event),
+            false => left_out(Ruling::of(subscription).explain_as_if_new(&event), subscription, &event),
             true => of_test(subscription, &event),
         };
         let when = if is_test && is_routed { "routed" } else { "now" };
@@ -180,6 +180,16 @@ fn mode(mode: Mode) -> Option<String> {
     serde_json::to_value(mode).ok()?.as_str().map(str::to_owned)
 }
 
+/// The same, where the event is not about the subscription itself.
+fn left_out(mut explanation: Explanation, subscription: &Subscription, event: &Event) -> Explanation {
+    if event.subject() == Some(subscription.endpoint) {
+        let words = "it tells of this very subscription, which therefore does not get it";
+        explanation.conditions.insert(0, Condition::new("", false, Value::Null, words));
+        explanation.matched = false;
+    }
+    explanation
+}
+
 fn of_test(subscription: &Subscription, event: &Event) -> Explanation {
     let matched = event.head.only == Some(subscription.endpoint);
     let words = if matched { "a test event of this subscription" } else { "a test event of another subscription" };
@@ -199,7 +209,7 @@ async fn as_routed(
         None => None,
     };
     if let Some(ruling) = ruling {
-        let Explanation { matched, conditions } = ruling.explain(event);
+        let Explanation { matched, conditions } = left_out(ruling.explain(event), subscription, event);
         let entry = entry(subscription, version, "routed", Some(matched), conditions, delivery);
         return Ok(OfSubscription { name: ruling.name, mode: mode(ruling.mode), ..entry });
     }

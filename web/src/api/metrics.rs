@@ -108,6 +108,8 @@ pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> 
     text.histogram("attempt_duration_seconds", "How long attempts took.", &metrics.attempt_duration);
     text.gauge("circuits_open", "Endpoints that are left alone.", system.circuits_open());
     text.counter("circuits_opened_total", "Times a circuit opened.", metrics.circuits_opened.load(Relaxed));
+    let notices_dropped = metrics.notices_dropped.load(Relaxed);
+    text.counter("notices_dropped_total", "Loghorn's own events that could not be told.", notices_dropped);
     text.family("actor_panics_total", "counter", "Panics that were survived.");
     for (actor, count) in
         [("ingest", &metrics.panics_ingest), ("router", &metrics.panics_router), ("delivery", &metrics.panics_delivery)]

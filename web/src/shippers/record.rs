@@ -86,6 +86,8 @@ fn from_object(mut record: Map<String, Value>, context: &Context, mut notes: Not
     let whole = if has_message { String::new() } else { serde_json::to_string(&record).unwrap_or_default() };
     let given_type = take_text(&mut record, &["event_type"]);
     let event_type: Option<EventType> = given_type.as_deref().and_then(|text| text.to_ascii_lowercase().parse().ok());
+    // Nobody speaks in Loghorn's name.
+    let event_type = event_type.filter(|event_type| !event_type.is_own());
     if let (Some(text), None) = (given_type, &event_type) {
         notes.insert("event_type_raw".into(), text.into());
     }
@@ -356,6 +358,27 @@ pub fn cut(mut draft: Draft, limits: Limits) -> Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_speaks_in_loghorn_s_name() {
+        let context = Context {
+            source: None,
+            tag: None,
+            host: None,
+            level: None,
+            received_at: Timestamp::default(),
+            limits: Limits::default(),
+        };
+        for (given, expected) in
+            [("loghorn.circuit.opened", "log.error"), ("LOGHORN", "log.error"), ("loghorns.a", "loghorns.a")]
+        {
+            let record = serde_json::json!({"event_type": given, "level": "error", "message": "m"});
+            let draft = draft(record, &context, Notes::new());
+            assert_eq!(draft.event_type.as_str(), expected);
+            let is_noted = draft.metadata.get().contains("event_type_raw");
+            assert_eq!(is_noted, given != expected);
+        }
+    }
 
     fn sealed_len(draft: &Draft, limits: Limits) -> Option<usize> {
         draft.clone().seal(Timestamp::from_millis(1_700_000_000_000), limits).ok().map(|event| event.tail.len())
