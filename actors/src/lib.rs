@@ -16,6 +16,7 @@ mod jobs;
 mod letters;
 pub mod metrics;
 mod notices;
+mod phases;
 mod places;
 mod resolver;
 mod router;

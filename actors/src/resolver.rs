@@ -20,6 +20,8 @@ use futures_util::future::LocalBoxFuture;
 use loghorn_domain::egress::{Policy, Refusal};
 use tokio::net::TcpStream;
 
+use crate::phases;
+
 /// Most addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
 
@@ -130,9 +132,10 @@ impl Service<ConnectInfo<Uri>> for GuardedConnector {
     }
 }
 
-async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> {
+pub(crate) async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> {
     let is_https = uri.scheme_str() == Some("https");
     let mut failure = None;
+    phases::connecting();
     let addresses = allowed(policy, resolve(uri, is_https).await?, is_https)?;
     let last = addresses.len() - 1;
     for (n, address) in addresses.into_iter().enumerate() {
@@ -150,6 +153,7 @@ async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> 
                 let peer = stream.peer_addr().map_err(ConnectError::Io)?;
                 policy.check_address(peer, is_https).map_err(blocked)?;
                 stream.set_nodelay(true).map_err(ConnectError::Io)?;
+                phases::connected();
                 return Ok(stream);
             }
             Err(error) => failure = Some(error),
@@ -166,6 +170,7 @@ async fn resolve(uri: &Uri, is_https: bool) -> Result<Vec<SocketAddr>, ConnectEr
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
     let found = tokio::net::lookup_host((host, port)).await;
+    phases::resolved();
     let unresolved = |error: io::Error| ConnectError::Resolver(Box::new(Unresolved(error.to_string())));
     Ok(found.map_err(unresolved)?.collect())
 }

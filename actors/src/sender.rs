@@ -24,12 +24,15 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
     Class, Clock, EndpointNo, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
-    delivery::{Attempt, Batched, ORIGIN_HEADER, RESPONSE_BODY_BYTES_MAX},
+    delivery::{Attempt, Batched, ORIGIN_HEADER, Phases, RESPONSE_BODY_BYTES_MAX},
     egress::Policy,
     signing::Signer,
 };
 
-use crate::resolver::{Blocked, Connects, GuardedConnector, Unresolved};
+use crate::{
+    phases::{Stopwatch, TimedBody},
+    resolver::{Blocked, Connects, GuardedConnector, Unresolved},
+};
 
 /// Most headers of an answer that are kept, and their bytes.
 const RESPONSE_HEADERS_MAX: usize = 64;
@@ -120,6 +123,7 @@ pub(crate) struct Report {
     pub(crate) body: String,
     /// The batch that it was.
     pub(crate) batch: Option<Batched>,
+    pub(crate) phases: Phases,
 }
 
 impl Report {
@@ -137,6 +141,7 @@ impl Report {
             response_headers: self.headers,
             response_body: self.body,
             batch: self.batch,
+            phases: self.phases,
         }
     }
 }
@@ -222,8 +227,10 @@ impl Sender {
             headers: Vec::new(),
             body: String::new(),
             batch: None,
+            phases: Phases::default(),
         };
-        let exchange = self.exchange(target, webhook, &mut report);
+        let watch = Stopwatch::new(self.clock.clone());
+        let exchange = self.exchange(target, webhook, &watch, &mut report);
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {
             let is_connecting = self.connects.of(&target.authority).under_way > 0 && report.headers.is_empty();
             let (class, what) = match is_connecting {
@@ -233,18 +240,19 @@ impl Sender {
             report.outcome = Outcome::failed(class);
             report.error = Some(format!("{what} within {} ms", target.timeout.as_millis()));
         }
+        report.phases = watch.phases();
         report.took = self.clock.monotonic().saturating_sub(began);
         report
     }
 
-    async fn exchange(&self, target: &Target, webhook: &Webhook, report: &mut Report) {
+    async fn exchange(&self, target: &Target, webhook: &Webhook, watch: &Rc<Stopwatch>, report: &mut Report) {
         let before = self.connects.of(&target.authority).begun;
-        let mut answer = self.post(target, webhook, report).await;
+        let mut answer = self.post(target, webhook, watch, report).await;
         if let Err(error) = &answer
             && is_cut(error)
             && self.connects.of(&target.authority).begun == before
         {
-            answer = self.post(target, webhook, report).await;
+            answer = self.post(target, webhook, watch, report).await;
         }
         match answer {
             Ok(answer) => self.read(answer, report).await,
@@ -260,6 +268,7 @@ impl Sender {
         &self,
         target: &Target,
         webhook: &Webhook,
+        watch: &Rc<Stopwatch>,
         report: &Report,
     ) -> Result<ClientResponse, SendRequestError> {
         let client = self.client.borrow().clone();
@@ -283,7 +292,9 @@ impl Sender {
         if let Some(name) = &target.plain_header {
             headers.insert(name.clone(), text(&target.signer.plain(&webhook.body))?);
         }
-        request.send_body(webhook.body.clone()).await.map(|answer| answer.map_body(|_, payload| payload))
+        let is_https = target.uri.scheme_str() == Some("https");
+        let sending = request.send_body(TimedBody::new(webhook.body.clone(), is_https));
+        watch.time(sending).await.map(|answer| answer.map_body(|_, payload| payload))
     }
 
     async fn read(&self, mut answer: ClientResponse, report: &mut Report) {

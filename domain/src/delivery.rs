@@ -313,6 +313,9 @@ pub struct Attempt {
     /// The batch that it went with, if it did. The answer is kept with the oldest of a batch only.
     #[serde(skip)]
     pub batch: Option<Batched>,
+    /// How long its phases took.
+    #[serde(skip)]
+    pub phases: Phases,
 }
 
 /// The batch that a delivery was sent with.
@@ -322,6 +325,20 @@ pub struct Batched {
     pub id: String,
     /// Events in it.
     pub events: u32,
+}
+
+/// How long each phase of an attempt took, in microseconds; `None` where that is not known, because it was not needed
+/// (on a connection that was there already nothing but the first byte is waited for) or did not end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Phases {
+    /// To resolve the name; `None` also where the URL holds an address.
+    pub dns_us: Option<u64>,
+    /// To connect, over all addresses that were tried.
+    pub connect_us: Option<u64>,
+    /// For the TLS handshake.
+    pub tls_us: Option<u64>,
+    /// From the request to the head of the answer.
+    pub first_byte_us: Option<u64>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use loghorn_domain::SubscriptionId;
 use loghorn_web::api::{
-    deliveries::{Delivery, DeliveryWithAttempts, ShownAttempt},
+    deliveries::{Delivery, DeliveryWithAttempts, Phases, ShownAttempt},
     subscriptions::Shown,
 };
 
@@ -230,6 +230,13 @@ fn show_attempt(out: &Out, attempt: &ShownAttempt) -> Result<(), Fail> {
     ))?;
     if let Some(batch) = &attempt.batch {
         out.line(&format!("  in a batch of {}", batch.events))?;
+    }
+    let Phases { dns_ms, connect_ms, tls_ms, first_byte_ms } = attempt.phases;
+    let phases = [("dns", dns_ms), ("connect", connect_ms), ("tls", tls_ms), ("first byte", first_byte_ms)];
+    let phases: Vec<String> =
+        phases.into_iter().filter_map(|(name, ms)| Some(format!("{name} {:.1} ms", ms?))).collect();
+    if !phases.is_empty() {
+        out.line(&format!("  {}", phases.join("  ")))?;
     }
     if let Some(error) = &attempt.error {
         out.line(&format!("  {}", plain(error)))?;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use loghorn_domain::{Class, Clock, Verdict, delivery::Batched, event::Head};
+use loghorn_domain::{
+    Class, Clock, Verdict,
+    delivery::{Batched, Phases},
+    event::Head,
+};
 
 use super::*;
 
@@ -151,6 +155,7 @@ pub(crate) fn settlement(endpoint: EndpointNo, entry: Entry, verdict: Verdict) -
         response_headers: vec![("server".into(), "test".into())],
         response_body: "answer".into(),
         batch: None,
+        phases: Phases { first_byte_us: (number > 1).then_some(7_000), ..Phases::default() },
     };
     Settlement { endpoint, entry, attempt }
 }

@@ -6,7 +6,7 @@ use actix::prelude::*;
 use futures_util::future::{Either, ready};
 use loghorn_domain::{
     Class, DeliveryId, Event, Level, Seq, Timestamp,
-    delivery::{Batched, Entry},
+    delivery::{Batched, Entry, Phases},
     envelope::{batch_body, batch_id, fitting},
     machine::Input,
 };
@@ -112,6 +112,7 @@ impl Report {
             headers: Vec::new(),
             body: String::new(),
             batch: None,
+            phases: Phases::default(),
         }
     }
 
@@ -127,6 +128,7 @@ impl Report {
             headers: Vec::new(),
             body: String::new(),
             batch: self.batch.clone(),
+            phases: self.phases,
         }
     }
 }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use loghorn_domain::{
     EndpointNo, Event, EventId, Level, Origin, Seq, Timestamp,
-    delivery::{Attempt, Batched, Entry, Reason},
+    delivery::{Attempt, Entry, Phases, Reason},
     event::Head,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -231,27 +231,30 @@ pub(super) struct Attempted {
     pub(super) attempt: Attempt,
 }
 
-/// What not every attempt has. Written behind all else, and only where there is some: so a record from before there was
-/// any reads as one without.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct More {
-    batch: Option<Batched>,
-}
-
 impl Attempted {
+    /// What not every attempt has stands behind all else, and only as far as there is some: the batch, then the phases. So
+    /// a record from before there were any reads as one without.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = encode(self)?;
-        let more = More { batch: self.attempt.batch.clone() };
-        if more != More::default() {
-            bytes.extend(encode(&more)?);
+        let Attempt { batch, phases, .. } = &self.attempt;
+        let has_phases = *phases != Phases::default();
+        if batch.is_some() || has_phases {
+            bytes.extend(encode(batch)?);
+        }
+        if has_phases {
+            bytes.extend(encode(phases)?);
         }
         Ok(bytes)
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (mut attempted, rest): (Self, _) = postcard::take_from_bytes(bytes).ok()?;
-        let More { batch } = if rest.is_empty() { More::default() } else { decode(rest)? };
-        attempted.attempt.batch = batch;
+        let (mut attempted, mut rest): (Self, _) = postcard::take_from_bytes(bytes).ok()?;
+        if !rest.is_empty() {
+            (attempted.attempt.batch, rest) = postcard::take_from_bytes(rest).ok()?;
+        }
+        if !rest.is_empty() {
+            attempted.attempt.phases = decode(rest)?;
+        }
         Some(attempted)
     }
 }
@@ -308,7 +311,7 @@ pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use loghorn_domain::{Class, Verdict};
+    use loghorn_domain::{Class, Verdict, delivery::Batched};
     use proptest::prelude::*;
 
     use super::*;
@@ -403,13 +406,27 @@ mod tests {
             response_headers: vec![("a".into(), "b".into())],
             response_body: "later".into(),
             batch: None,
+            phases: Phases::default(),
         };
-        let mut attempted = Attempted { origin: Origin::Replay, attempt };
-        // As it was written before there were batches.
-        assert_eq!(attempted.to_bytes().unwrap(), encode(&attempted).unwrap());
-        assert_eq!(Attempted::from_bytes(&attempted.to_bytes().unwrap()), Some(attempted.clone()));
-        attempted.attempt.batch = Some(Batched { id: "dlv_0-1".into(), events: 300 });
-        assert_eq!(Attempted::from_bytes(&attempted.to_bytes().unwrap()), Some(attempted));
+        let old = Attempted { origin: Origin::Replay, attempt };
+        // As they were written before there were batches, and before there were phases.
+        let bytes = b"\x02\x03\x9a\x01\x01\x02\x01\xf7\x03\x00\x01\x181970-01-01T00:00:00.099Z\x06v1,abc\x01\x01a\x01b\x05later";
+        let bytes_batched = [&bytes[..], b"\x01\x07dlv_0-1\xac\x02"].concat();
+        let with = |batch: Option<Batched>, phases| Attempted {
+            attempt: Attempt { batch, phases, ..old.attempt.clone() },
+            ..old
+        };
+        let batch = Some(Batched { id: "dlv_0-1".into(), events: 300 });
+        let phases = Phases { dns_us: None, connect_us: Some(0), tls_us: Some(300), first_byte_us: Some(u64::MAX) };
+        for (written, attempted) in
+            [(&bytes[..], old.clone()), (&bytes_batched[..], with(batch.clone(), Phases::default()))]
+        {
+            assert_eq!(attempted.to_bytes().unwrap(), written);
+            assert_eq!(Attempted::from_bytes(written), Some(attempted));
+        }
+        for attempted in [with(None, phases), with(batch, phases)] {
+            assert_eq!(Attempted::from_bytes(&attempted.to_bytes().unwrap()), Some(attempted));
+        }
     }
 
     #[test]

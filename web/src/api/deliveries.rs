@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
     Class, DeliveryId, EndpointNo, EventId, Origin, Seq, SubscriptionId, Timestamp,
-    delivery::{Attempt, Batched, ORIGIN_HEADER, Status},
+    delivery::{self, Attempt, Batched, ORIGIN_HEADER, Status},
     signing::Signer,
     subscription::State::Disabled,
 };
@@ -348,13 +348,23 @@ fn shown_attempt(attempt: Attempt, known: &Headers) -> ShownAttempt {
         number: attempt.number,
         started_at: started_at.to_string(),
         duration_ms: attempt.duration_us as f64 / 1000.0,
-        phases: Phases::default(),
+        phases: shown_phases(attempt.phases),
         status_code: attempt.status_code,
         class: attempt.class.name().into(),
         error: attempt.error,
         batch: attempt.batch.map(|Batched { id, events }| ShownBatch { id, events }),
         request: ShownRequest { headers },
         response: ShownResponse { headers: joined(attempt.response_headers), body: attempt.response_body },
+    }
+}
+
+fn shown_phases(phases: delivery::Phases) -> Phases {
+    let ms = |us: Option<u64>| us.map(|us| us as f64 / 1000.0);
+    Phases {
+        dns_ms: ms(phases.dns_us),
+        connect_ms: ms(phases.connect_us),
+        tls_ms: ms(phases.tls_us),
+        first_byte_ms: ms(phases.first_byte_us),
     }
 }
 
