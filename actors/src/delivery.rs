@@ -5,6 +5,7 @@
 //! gets coalescing nudges and the answers to what the actor itself asked for. **Messages**: [`Fresh`], [`Rewound`],
 //! [`Reconfigure`], [`Drain`], [`Stop`]. A new actor knows nothing and reads its queue, so a crash loses nothing.
 
+mod attempts;
 mod batches;
 mod digests;
 
@@ -12,23 +13,23 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, Event, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
+    EndpointNo, Event, Origin, Seq, Subscription, Timestamp,
     breaker::{self, Circuit},
-    delivery::{Batched, Entry},
+    delivery::Entry,
     machine::{Disabling, Effect, Input, Machine, Settings},
     notice::{Announced, Cause, Notice, Subject},
     retry::Dice,
     subscription::{OnRecovery, Ordering, State},
 };
-use loghorn_storage::{Error as StoreError, Queued, Settlement, Stretch};
+use loghorn_storage::{Error as StoreError, Queued, Stretch};
 
 use rustc_hash::FxHashMap;
 
+use self::attempts::Finished;
 use crate::{
     directory::Live,
-    notices::DeadLetter,
-    places::{Granted, Place, Places, Waiter},
-    sender::{Report, Sender, Target, Webhook},
+    places::Places,
+    sender::{Report, Sender, Target},
     settler::Settler,
     shared::Shared,
     supervisor::Guard,
@@ -82,24 +83,6 @@ pub(crate) struct Stop;
 struct Fetched {
     lease: u64,
     result: Result<Stretch, StoreError>,
-}
-
-/// The event of an attempt whose payload was not at hand.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Loaded {
-    entry: Entry,
-    /// Where its turn has come already.
-    place: Option<Place>,
-    result: Result<Option<Arc<Event>>, StoreError>,
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Finished {
-    seq: Seq,
-    /// `None`: nothing was sent.
-    report: Option<Report>,
 }
 
 /// See the module.
@@ -211,86 +194,6 @@ impl DeliveryActor {
         });
     }
 
-    fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
-        match self.payloads.get(&entry.seq).cloned() {
-            Some(event) => self.take_turn(entry, event, context),
-            None => self.load(entry, None, context),
-        }
-    }
-
-    fn load(&self, entry: Entry, place: Option<Place>, context: &Context<Self>) {
-        let (pending, this) = (self.shared.store.log.get(entry.seq), context.address());
-        actix_rt::spawn(async move { this.do_send(Loaded { entry, place, result: pending.await }) });
-    }
-
-    /// Sends at once where a place is free, otherwise when its turn has come; a large payload is read again then.
-    fn take_turn(&mut self, entry: Entry, event: Arc<Event>, context: &Context<Self>) {
-        if let Some(place) = self.places.enter(self.endpoint) {
-            return self.send(entry, event, place, context);
-        }
-        self.keep(&event);
-        let priority = self.subscription.spec.priority(event.head.level, entry.origin);
-        self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry });
-    }
-
-    fn send(&self, entry: Entry, event: Arc<Event>, place: Place, context: &Context<Self>) {
-        let id =
-            DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
-        let traceparent = event.traceparent();
-        let own = own(std::slice::from_ref(&event));
-        let webhook = Webhook { id, origin: entry.origin, traceparent, body: event.standard_body(), own };
-        self.post(entry, webhook, None, place, context);
-    }
-
-    /// Sends what was made of this entry, or of the batch that begins with it.
-    fn post(&self, entry: Entry, webhook: Webhook, batched: Option<Batched>, place: Place, context: &Context<Self>) {
-        let seq = entry.seq;
-        self.live.began(self.machine.batch(seq));
-        let mut answer = Answer { to: context.address(), seq, report: None };
-        let target = match &self.target {
-            Ok(target) => target.clone(),
-            Err(why) => {
-                let report = Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now());
-                answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
-                return;
-            }
-        };
-        let sender = self.sender.clone();
-        let place = place.used();
-        actix_rt::spawn(async move {
-            // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
-            let mut answer = answer;
-            let _place = place;
-            let report = sender.attempt(&target, &webhook).await;
-            answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
-        });
-    }
-
-    /// How an attempt ended whose event could not be had; `None`: it is tried again, for the store may recover.
-    fn unsent(&self, seq: Seq, result: Result<Option<Arc<Event>>, StoreError>) -> Option<Report> {
-        let why = match result {
-            Ok(_) => "the event is no longer kept".to_owned(),
-            Err(StoreError::Damaged(what)) => format!("the event is damaged: {what}"),
-            Err(error) => {
-                tracing::warn!(%seq, %error, "an event could not be read for its delivery");
-                return None;
-            }
-        };
-        Some(Report::unsent(Class::Template, why, self.shared.clock.now()))
-    }
-
-    fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
-        let Outcome { class, status_code, .. } = report.outcome;
-        if let Verdict::Dead(reason) = verdict
-            && !report.own.contains(&entry.seq)
-        {
-            let letter = DeadLetter { seq: entry.seq, reason, class, status_code };
-            self.shared.notices.dead_lettered(self.endpoint, letter);
-        }
-        let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
-        self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
-    }
-
     /// Where there are regions the others go on: only this one's circuit is opened, until a person acts.
     fn disable(&mut self, why: Disabling, context: &mut Context<Self>) {
         if self.subscription.spec.regions.is_some() {
@@ -394,11 +297,6 @@ fn cause(input: &Input, report: Option<&Report>) -> Cause {
     }
 }
 
-/// Those of `events` that are Loghorn's own.
-fn own(events: &[Arc<Event>]) -> Vec<Seq> {
-    events.iter().filter(|event| event.head.event_type.is_own()).map(|event| event.seq).collect()
-}
-
 fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
     let delivery = &shared.options.delivery;
     let mut retry = delivery.retry;
@@ -420,19 +318,6 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
 fn target(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Rc<Target>, String> {
     let options = &shared.options;
     Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout).map(Rc::new)
-}
-
-/// Tells the actor how an attempt ended, also if the attempt's task panicked: then that it was not made.
-struct Answer {
-    to: Addr<DeliveryActor>,
-    seq: Seq,
-    report: Option<Report>,
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.to.do_send(Finished { seq: self.seq, report: self.report.take() });
-    }
 }
 
 impl Actor for DeliveryActor {
@@ -530,63 +415,5 @@ impl Handler<Fetched> for DeliveryActor {
         let entries = entries.into_iter().map(|queued| queued.entry).collect();
         self.tell(Input::Fetched { lease, entries, is_end }, None, context);
         self.forget_what_is_not_held(seqs);
-    }
-}
-
-impl Handler<Loaded> for DeliveryActor {
-    type Result = ();
-
-    /// Meanwhile the endpoint may have been paused, or its circuit may have opened.
-    fn handle(&mut self, Loaded { entry, place, result }: Loaded, context: &mut Self::Context) {
-        let seq = entry.seq;
-        match (result, place) {
-            (Ok(Some(_)), _) if !self.machine.may_attempt(seq) => context.notify(Finished { seq, report: None }),
-            (Ok(Some(event)), Some(place)) => self.send(entry, event, place, context),
-            (Ok(Some(event)), None) => self.take_turn(entry, event, context),
-            (result, _) => context.notify(Finished { seq, report: self.unsent(seq, result) }),
-        }
-    }
-}
-
-impl Handler<Granted> for DeliveryActor {
-    type Result = ();
-
-    /// As above.
-    fn handle(&mut self, Granted { entry, place }: Granted, context: &mut Self::Context) {
-        let seq = entry.seq;
-        if !self.machine.may_attempt(seq) {
-            return context.notify(Finished { seq, report: None });
-        }
-        match self.payloads.get(&seq).cloned() {
-            _ if self.machine.is_digest(seq) => self.digest(entry, place, context),
-            _ if self.is_batch(seq) => self.gather(entry, place, context),
-            Some(event) => self.send(entry, event, place, context),
-            None => self.load(entry, Some(place), context),
-        }
-    }
-}
-
-impl Handler<Finished> for DeliveryActor {
-    type Result = ();
-
-    fn handle(&mut self, Finished { seq, report }: Finished, context: &mut Self::Context) {
-        for entry in self.machine.batch(seq) {
-            self.payloads.remove(&entry.seq);
-        }
-        let is_batch = report.as_ref().is_some_and(|report| report.batch.is_some()) || self.is_batch(seq);
-        let input = match &report {
-            Some(report) => {
-                self.shared.metrics.attempted(report.outcome.class, report.took);
-                Input::Finished { seq, outcome: report.outcome, took: report.took }
-            }
-            None => Input::Returned(seq),
-        };
-        self.tell(input, report, context);
-        self.live.ended(seq, is_batch);
-        self.tell_drained();
-        if self.settler.has_failed() && !self.is_halted {
-            self.is_halted = true;
-            self.reconfigure(context);
-        }
     }
 }

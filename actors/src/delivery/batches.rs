@@ -12,7 +12,10 @@ use loghorn_domain::{
 };
 use loghorn_storage::Error as StoreError;
 
-use super::{DeliveryActor, Finished, own};
+use super::{
+    DeliveryActor,
+    attempts::{Finished, own},
+};
 use crate::{
     places::{Place, Waiter},
     sender::{Report, Webhook},

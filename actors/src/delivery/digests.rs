@@ -8,7 +8,10 @@ use loghorn_domain::{
 };
 use loghorn_storage::Outline;
 
-use super::{Answer, DeliveryActor, own};
+use super::{
+    DeliveryActor,
+    attempts::{Answer, own},
+};
 use crate::{
     places::{Place, Waiter},
     sender::{Report, Webhook},

@@ -1,0 +1,201 @@
+//! One attempt, from its entry to its record: its event, its turn, the webhook, and what came of it.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use loghorn_domain::{
+    Class, DeliveryId, Event, Outcome, Seq, Verdict,
+    delivery::{Batched, Entry},
+    machine::Input,
+};
+use loghorn_storage::{Error as StoreError, Settlement};
+
+use super::DeliveryActor;
+use crate::{
+    notices::DeadLetter,
+    places::{Granted, Place, Waiter},
+    sender::{Report, Webhook},
+};
+
+/// The event of an attempt whose payload was not at hand.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Loaded {
+    entry: Entry,
+    /// Where its turn has come already.
+    place: Option<Place>,
+    result: Result<Option<Arc<Event>>, StoreError>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Finished {
+    pub(super) seq: Seq,
+    /// `None`: nothing was sent.
+    pub(super) report: Option<Report>,
+}
+
+impl DeliveryActor {
+    pub(super) fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
+        match self.payloads.get(&entry.seq).cloned() {
+            Some(event) => self.take_turn(entry, event, context),
+            None => self.load(entry, None, context),
+        }
+    }
+
+    pub(super) fn load(&self, entry: Entry, place: Option<Place>, context: &Context<Self>) {
+        let (pending, this) = (self.shared.store.log.get(entry.seq), context.address());
+        actix_rt::spawn(async move { this.do_send(Loaded { entry, place, result: pending.await }) });
+    }
+
+    /// Sends at once where a place is free, otherwise when its turn has come; a large payload is read again then.
+    pub(super) fn take_turn(&mut self, entry: Entry, event: Arc<Event>, context: &Context<Self>) {
+        if let Some(place) = self.places.enter(self.endpoint) {
+            return self.send(entry, event, place, context);
+        }
+        self.keep(&event);
+        let priority = self.subscription.spec.priority(event.head.level, entry.origin);
+        self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry });
+    }
+
+    pub(super) fn send(&self, entry: Entry, event: Arc<Event>, place: Place, context: &Context<Self>) {
+        let id =
+            DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
+        let traceparent = event.traceparent();
+        let own = own(std::slice::from_ref(&event));
+        let webhook = Webhook { id, origin: entry.origin, traceparent, body: event.standard_body(), own };
+        self.post(entry, webhook, None, place, context);
+    }
+
+    /// Sends what was made of this entry, or of the batch that begins with it.
+    pub(super) fn post(
+        &self,
+        entry: Entry,
+        webhook: Webhook,
+        batched: Option<Batched>,
+        place: Place,
+        context: &Context<Self>,
+    ) {
+        let seq = entry.seq;
+        self.live.began(self.machine.batch(seq));
+        let mut answer = Answer { to: context.address(), seq, report: None };
+        let target = match &self.target {
+            Ok(target) => target.clone(),
+            Err(why) => {
+                let report = Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now());
+                answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
+                return;
+            }
+        };
+        let sender = self.sender.clone();
+        let place = place.used();
+        actix_rt::spawn(async move {
+            // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
+            let mut answer = answer;
+            let _place = place;
+            let report = sender.attempt(&target, &webhook).await;
+            answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
+        });
+    }
+
+    /// How an attempt ended whose event could not be had; `None`: it is tried again, for the store may recover.
+    pub(super) fn unsent(&self, seq: Seq, result: Result<Option<Arc<Event>>, StoreError>) -> Option<Report> {
+        let why = match result {
+            Ok(_) => "the event is no longer kept".to_owned(),
+            Err(StoreError::Damaged(what)) => format!("the event is damaged: {what}"),
+            Err(error) => {
+                tracing::warn!(%seq, %error, "an event could not be read for its delivery");
+                return None;
+            }
+        };
+        Some(Report::unsent(Class::Template, why, self.shared.clock.now()))
+    }
+
+    pub(super) fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
+        let Outcome { class, status_code, .. } = report.outcome;
+        if let Verdict::Dead(reason) = verdict
+            && !report.own.contains(&entry.seq)
+        {
+            let letter = DeadLetter { seq: entry.seq, reason, class, status_code };
+            self.shared.notices.dead_lettered(self.endpoint, letter);
+        }
+        let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
+        self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
+    }
+}
+
+/// Those of `events` that are Loghorn's own.
+pub(super) fn own(events: &[Arc<Event>]) -> Vec<Seq> {
+    events.iter().filter(|event| event.head.event_type.is_own()).map(|event| event.seq).collect()
+}
+
+/// Tells the actor how an attempt ended, also if the attempt's task panicked: then that it was not made.
+pub(super) struct Answer {
+    pub(super) to: Addr<DeliveryActor>,
+    pub(super) seq: Seq,
+    pub(super) report: Option<Report>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.to.do_send(Finished { seq: self.seq, report: self.report.take() });
+    }
+}
+
+impl Handler<Loaded> for DeliveryActor {
+    type Result = ();
+
+    /// Meanwhile the endpoint may have been paused, or its circuit may have opened.
+    fn handle(&mut self, Loaded { entry, place, result }: Loaded, context: &mut Self::Context) {
+        let seq = entry.seq;
+        match (result, place) {
+            (Ok(Some(_)), _) if !self.machine.may_attempt(seq) => context.notify(Finished { seq, report: None }),
+            (Ok(Some(event)), Some(place)) => self.send(entry, event, place, context),
+            (Ok(Some(event)), None) => self.take_turn(entry, event, context),
+            (result, _) => context.notify(Finished { seq, report: self.unsent(seq, result) }),
+        }
+    }
+}
+
+impl Handler<Granted> for DeliveryActor {
+    type Result = ();
+
+    /// As above.
+    fn handle(&mut self, Granted { entry, place }: Granted, context: &mut Self::Context) {
+        let seq = entry.seq;
+        if !self.machine.may_attempt(seq) {
+            return context.notify(Finished { seq, report: None });
+        }
+        match self.payloads.get(&seq).cloned() {
+            _ if self.machine.is_digest(seq) => self.digest(entry, place, context),
+            _ if self.is_batch(seq) => self.gather(entry, place, context),
+            Some(event) => self.send(entry, event, place, context),
+            None => self.load(entry, Some(place), context),
+        }
+    }
+}
+
+impl Handler<Finished> for DeliveryActor {
+    type Result = ();
+
+    fn handle(&mut self, Finished { seq, report }: Finished, context: &mut Self::Context) {
+        for entry in self.machine.batch(seq) {
+            self.payloads.remove(&entry.seq);
+        }
+        let is_batch = report.as_ref().is_some_and(|report| report.batch.is_some()) || self.is_batch(seq);
+        let input = match &report {
+            Some(report) => {
+                self.shared.metrics.attempted(report.outcome.class, report.took);
+                Input::Finished { seq, outcome: report.outcome, took: report.took }
+            }
+            None => Input::Returned(seq),
+        };
+        self.tell(input, report, context);
+        self.live.ended(seq, is_batch);
+        self.tell_drained();
+        if self.settler.has_failed() && !self.is_halted {
+            self.is_halted = true;
+            self.reconfigure(context);
+        }
+    }
+}
