@@ -10,7 +10,6 @@ impl Machine {
         match self.breaker.state() {
             breaker::State::Tripped { .. } => 0,
             breaker::State::Probing => usize::from(!self.in_flight.values().any(|attempt| attempt.is_probe)),
-            breaker::State::Flowing if self.settings.is_strict => usize::from(self.in_flight.is_empty()),
             breaker::State::Flowing => self.window.size().saturating_sub(self.in_flight.len()),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Due, Effect, InFlight, Machine};
+use super::{Due, Effect, InFlight, Machine, due::is_live};
 use crate::{Class, Outcome, Seq, Timestamp, Verdict, breaker, delivery::Entry, retry::Dice};
 
 impl Machine {
@@ -47,13 +47,14 @@ impl Machine {
         self.disable_where_hopeless(outcome.status_code == Some(410), now, effects);
     }
 
-    /// What was held is settled. What is still under way from before the outage is, too.
+    /// What was held is settled, or read again. What is still under way from before the outage is settled, too, if the
+    /// digest told of it.
     fn read_anew(&mut self) {
         self.ready = Due::default();
         self.retries.clear();
         self.held.clear();
         for attempt in self.in_flight.values_mut() {
-            attempt.is_void = true;
+            attempt.is_void = is_live(&attempt.entry);
             self.held.extend(std::iter::once(&attempt.entry).chain(&attempt.rest).map(|entry| entry.seq));
         }
         self.rewound(Seq(1));

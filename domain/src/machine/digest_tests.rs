@@ -4,14 +4,15 @@ use super::{
     tests::{TOOK, drive, entry, settings},
     *,
 };
-use crate::{Outcome, Verdict};
+use crate::{Outcome, Verdict, delivery::Origin};
 
 /// A machine whose circuit has just opened, with `late` still under way from before; and when it probes.
-fn tripped(late: u64, waiting: u64) -> (Machine, i64) {
+fn tripped(late: u64, origin: Origin, waiting: u64) -> (Machine, i64) {
     let breaker = breaker::Settings { failures: 1, ..breaker::Settings::default() };
     let mut machine = Machine::new(Settings { is_digest: true, breaker, ..settings() });
     drive(&mut machine, Input::Tick, 0);
-    let all = (1..=waiting).map(entry).collect();
+    let of = |seq| if seq == late { origin } else { Origin::Live };
+    let all = (1..=waiting).map(|seq| Entry { origin: of(seq), ..entry(seq) }).collect();
     drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, 0);
     let first = *machine.in_flight.keys().find(|seq| seq.0 != late).unwrap();
     finish(&mut machine, first.0, 503, 1);
@@ -33,7 +34,7 @@ fn digest_of(effects: &[Effect]) -> Option<u64> {
 
 #[test]
 fn the_probe_is_a_digest_and_after_it_the_queue_is_read_anew() {
-    let (mut machine, now) = tripped(2, 9);
+    let (mut machine, now) = tripped(2, Origin::Live, 9);
     let effects = drive(&mut machine, Input::Tick, now);
     assert_eq!(digest_of(&effects), Some(1));
     assert!(machine.is_digest(Seq(1)) && !machine.is_digest(Seq(2)));
@@ -47,8 +48,17 @@ fn the_probe_is_a_digest_and_after_it_the_queue_is_read_anew() {
 }
 
 #[test]
+fn what_a_person_asked_for_is_settled_by_itself() {
+    let (mut machine, now) = tripped(2, Origin::Replay, 9);
+    drive(&mut machine, Input::Tick, now);
+    finish(&mut machine, 1, 200, now + 1);
+    let effects = finish(&mut machine, 2, 200, now + 2);
+    assert!(matches!(effects[..], [Effect::Settle(Entry { seq: Seq(2), .. }, Verdict::Delivered), ..]), "{effects:?}");
+}
+
+#[test]
 fn a_digest_that_fails_opens_the_circuit_again_and_one_that_is_refused_is_the_last() {
-    let (mut machine, now) = tripped(0, 9);
+    let (mut machine, now) = tripped(0, Origin::Live, 9);
     drive(&mut machine, Input::Tick, now);
     let effects = finish(&mut machine, 1, 503, now + 1);
     assert!(matches!(effects[0], Effect::Settle(Entry { seq: Seq(1), .. }, Verdict::Retry { .. })));
@@ -62,7 +72,7 @@ fn a_digest_that_fails_opens_the_circuit_again_and_one_that_is_refused_is_the_la
 
 #[test]
 fn one_alone_is_sent_as_it_is() {
-    let (mut machine, now) = tripped(0, 1);
+    let (mut machine, now) = tripped(0, Origin::Live, 1);
     let effects = drive(&mut machine, Input::Tick, now);
     assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Attempt(_))).count(), 1);
 }

@@ -14,6 +14,11 @@ pub(super) fn is_low(entry: &Entry) -> bool {
     entry.origin == Origin::Backfill
 }
 
+/// Whether it is of an event that came, not of one that a person asked for again.
+pub(super) fn is_live(entry: &Entry) -> bool {
+    matches!(entry.origin, Origin::Live | Origin::Test)
+}
+
 /// Entries that are due, each lane in its order.
 #[derive(Default)]
 pub(super) struct Due {
@@ -53,9 +58,8 @@ impl Due {
 
     /// Takes out the oldest delivery of a live event.
     pub(super) fn take_oldest_live(&mut self) -> Option<Entry> {
-        let is_live = |entry: &&Entry| matches!(entry.origin, Origin::Live | Origin::Test);
-        let oldest =
-            self.live.iter().chain(self.batches.iter().flatten()).filter(is_live).map(|entry| entry.seq).min()?;
+        let live = self.live.iter().chain(self.batches.iter().flatten()).filter(|entry| is_live(entry));
+        let oldest = live.map(|entry| entry.seq).min()?;
         let of_batch = self.batches.iter_mut().find_map(|batch| {
             let at = batch.iter().position(|entry| entry.seq == oldest)?;
             Some(batch.remove(at))

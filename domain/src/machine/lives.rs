@@ -108,6 +108,8 @@ struct World {
     /// In this life: with which others a delivery was last sent.
     sent_with: BTreeMap<Seq, Vec<Seq>>,
     last_code: BTreeMap<Seq, Option<u16>>,
+    /// What the machine was told of, or must find when it reads its queue.
+    announced: BTreeSet<Seq>,
     digests: usize,
     mood: Mood,
     routed: u64,
@@ -157,6 +159,7 @@ impl World {
             in_flight: BTreeMap::new(),
             sent_with: BTreeMap::new(),
             last_code: BTreeMap::new(),
+            announced: BTreeSet::new(),
             digests: 0,
             mood: Mood::Well,
             routed: 0,
@@ -235,8 +238,11 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Deliver(input) => {
-                if let Input::Finished { seq, .. } | Input::Returned(seq) = &input {
-                    self.in_flight.remove(seq);
+                match &input {
+                    Input::Finished { seq, .. } | Input::Returned(seq) => drop(self.in_flight.remove(seq)),
+                    Input::Fresh(entries) => self.announced.extend(entries.iter().map(|entry| entry.seq)),
+                    Input::Rewound(seq) => self.announced.extend(self.queue.range(seq..).map(|(seq, _)| *seq)),
+                    _ => {}
                 }
                 self.tell(input);
             }
@@ -268,6 +274,7 @@ impl World {
                 self.life += 1;
                 self.in_flight.clear();
                 self.sent_with.clear();
+                self.announced.extend(self.queue.keys());
                 self.attempted_at.clear();
                 // The last change may not have been kept.
                 let memory = if self.chance.one_in(4) { None } else { self.memory };
@@ -404,7 +411,7 @@ impl World {
         }
         if self.settings.is_strict {
             assert_eq!(self.in_flight.len(), 1, "not one at a time");
-            let oldest = self.queue.keys().find(|seq| self.machine.holds(**seq));
+            let oldest = self.queue.keys().find(|seq| self.announced.contains(*seq));
             assert_eq!(oldest, Some(&entry.seq), "not the oldest");
         }
         let life = self.life;
@@ -488,6 +495,7 @@ impl World {
             }
             Verdict::Delivered | Verdict::Dead(_) => {
                 self.queue.remove(&entry.seq);
+                self.announced.remove(&entry.seq);
                 *self.ended.get_mut(&entry.seq).unwrap() = Some(verdict);
                 if verdict != Verdict::Delivered {
                     self.dead.insert(entry.seq);
