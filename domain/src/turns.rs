@@ -10,13 +10,15 @@
 //! many are in the air as there are places. So a healthy endpoint always finds places, and what is in the air beyond
 //! the capacity are only attempts that hang.
 //!
-//! Classes share by weight (stride scheduling), the endpoints of a class take turns, and what waits for one endpoint in
-//! one class goes in the order in which it came. A class or an endpoint that waited for nothing saves nothing up.
+//! Classes share by weight (stride scheduling), and what waits for one endpoint in one class goes in the order in which it
+//! came. The endpoints of a class go by rounds, one turn each. Whoever had none in this round and none in the last goes
+//! first, so an endpoint with little to send passes those with a backlog, however many they are (as do the sparse flows of
+//! RFC 8290). A class or an endpoint that waited for nothing saves no more than that up.
 //!
 //! Invariants:
 //! - no more places are held than there are;
 //! - nobody who may go waits while a place is free, once [`Turns::next`] said `None`;
-//! - nobody overtakes one who may go and came before, but by weight.
+//! - nobody overtakes one who may go and came before, but by weight, and by having had fewer turns.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -67,12 +69,23 @@ struct Endpoint<T> {
     is_trusted: bool,
     waiting: [VecDeque<T>; CLASSES],
     /// Where it stands in line, by class.
-    lined_up: [Option<(Standing, u64)>; CLASSES],
+    lined_up: [Option<(Standing, Turn)>; CLASSES],
+    /// The round after its last turn, by class.
+    rounds: [u64; CLASSES],
 }
+
+/// A place in line: the round, whether it had a turn of late, the order of coming.
+type Turn = (u64, bool, u64);
 
 impl<T> Endpoint<T> {
     fn new() -> Self {
-        Self { in_air: 0, is_trusted: false, waiting: Default::default(), lined_up: [None; CLASSES] }
+        Self {
+            in_air: 0,
+            is_trusted: false,
+            waiting: Default::default(),
+            lined_up: [None; CLASSES],
+            rounds: [0; CLASSES],
+        }
     }
 
     fn standing(&self) -> Standing {
@@ -86,7 +99,7 @@ impl<T> Endpoint<T> {
 
 /// The endpoints of one class that wait, by standing and turn.
 #[derive(Debug, Default)]
-struct Lines([BTreeMap<u64, EndpointNo>; 3]);
+struct Lines([BTreeMap<Turn, EndpointNo>; 3]);
 
 /// The places, and who waits for one. `T`: whom to tell.
 #[derive(Debug)]
@@ -105,6 +118,8 @@ pub struct Turns<T> {
     pass: u64,
     places: u64,
     turns: u64,
+    /// The round that each class is in.
+    rounds: [u64; CLASSES],
 }
 
 impl<T> Turns<T> {
@@ -123,6 +138,7 @@ impl<T> Turns<T> {
             pass: 0,
             places: 0,
             turns: 0,
+            rounds: [0; CLASSES],
         }
     }
 
@@ -152,7 +168,11 @@ impl<T> Turns<T> {
         }
         self.take_back(now);
         let (class, endpoint) = self.choose()?;
-        let waiter = self.endpoints.get_mut(&endpoint)?.waiting[class].pop_front()?;
+        let known = self.endpoints.get_mut(&endpoint)?;
+        let waiter = known.waiting[class].pop_front()?;
+        let (_, (round, ..)) = known.lined_up[class]?;
+        known.rounds[class] = round + 1;
+        self.rounds[class] = self.rounds[class].max(round);
         self.waiting -= 1;
         let pass = self.passes[class].max(self.pass.saturating_sub(STRIDES[CLASSES - 1]));
         self.pass = self.pass.max(pass);
@@ -285,7 +305,8 @@ impl<T> Turns<T> {
             let turn = before.filter(|_| !is_last).map(|(_, turn)| turn);
             let turn = turn.unwrap_or_else(|| {
                 self.turns += 1;
-                self.turns
+                let (own, round) = (known.rounds[class], self.rounds[class]);
+                (own.max(round), own >= round, self.turns)
             });
             (standing, turn)
         });
@@ -371,6 +392,30 @@ mod tests {
         (0..200).for_each(|_| turns.wait(EndpointNo(1), HIGH, HIGH));
         let low = go(&mut turns, 50).iter().filter(|priority| **priority == LOW).count();
         assert!((9..=11).contains(&low), "{low} of 50");
+    }
+
+    #[test]
+    fn an_endpoint_with_little_to_send_passes_those_with_a_backlog() {
+        let mut turns = Turns::new(1);
+        (0..100).for_each(|endpoint| trust(&mut turns, endpoint, ms(0)));
+        let mut place = turns.enter(EndpointNo(0), ms(0)).unwrap();
+        for endpoint in 0..99 {
+            (0..5).for_each(|_| turns.wait(EndpointNo(endpoint), NORMAL, endpoint));
+        }
+        let mut go = |turns: &mut Turns<u32>| {
+            turns.end(place, ms(1));
+            let (next, endpoint) = turns.next(ms(1)).unwrap();
+            place = next;
+            endpoint
+        };
+        // Two rounds and a half.
+        (0..240).for_each(|_| assert_ne!(go(&mut turns), 99));
+        turns.wait(EndpointNo(99), NORMAL, 99);
+        turns.wait(EndpointNo(99), NORMAL, 99);
+        let gone: Vec<u32> = (0..150).map(|_| go(&mut turns)).collect();
+        let at: Vec<usize> = (0..150).filter(|n| gone[*n] == 99).collect();
+        // Its second one waits a round, like everybody's.
+        assert_eq!(at, [0, 100]);
     }
 
     #[test]
