@@ -251,3 +251,41 @@ fn nothing_but_failures_for_long_disables_and_a_restart_does_not_forget_since_wh
     assert!((25 * hour..27 * hour).contains(&at), "after {} h", at / hour);
     assert_eq!(machine.wake_at(), None);
 }
+
+#[test]
+fn an_attempt_that_was_not_made_is_made_a_while_later() {
+    let mut machine = idle_machine();
+    drive(&mut machine, Input::Fresh(vec![entry(1)]), 5);
+    assert_eq!(drive(&mut machine, Input::Returned(Seq(1)), 10), []);
+    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(1010)));
+    assert_eq!(drive(&mut machine, Input::Tick, 1010), [Effect::Attempt(entry(1))]);
+}
+
+#[test]
+fn after_an_outage_an_endpoint_is_asked_for_little_at_first() {
+    let mut machine = Machine::new(Settings { in_flight_max: 16, ..settings() });
+    drive(&mut machine, Input::Tick, 0);
+    let all = (1..=200).map(entry).collect();
+    drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, 0);
+    let answer = |machine: &mut Machine, code: u16, now: i64| {
+        let seq = *machine.in_flight.keys().min().unwrap();
+        drive(machine, Input::Finished { seq, outcome: Outcome::answered(code, None), took: TOOK }, now);
+    };
+    (0..30).for_each(|_| answer(&mut machine, 200, 1));
+    assert_eq!(machine.in_flight(), 16);
+    // One by one they fail, less is asked for, and the circuit opens.
+    while machine.in_flight() > 0 {
+        answer(&mut machine, 503, 2);
+    }
+    assert_eq!(machine.breaker.circuit(), Circuit::Open);
+    let probe_at = machine.wake_at().unwrap().millis();
+    drive(&mut machine, Input::Tick, probe_at);
+    assert_eq!(machine.in_flight(), 1);
+    let sizes: Vec<usize> = (0..4)
+        .map(|_| {
+            answer(&mut machine, 200, probe_at + 1);
+            machine.in_flight()
+        })
+        .collect();
+    assert_eq!(sizes, [2, 3, 4, 5]);
+}
