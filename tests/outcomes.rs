@@ -45,7 +45,7 @@ async fn failures_are_tried_again_until_exhausted() {
         (Mood::Reset, "reset"),
         (Mood::Hang, "timeout_response"),
         (Mood::Drip, "timeout_response"),
-        (Mood::Garbage, "protocol"),
+        (Mood::raw("\x00\x01\x02 what is this\r\n\r\n"), "protocol"),
     ] {
         let (delivery, count) = outcome(mood.clone(), twice.clone(), "dead_letter").await;
         assert_eq!((&delivery["last_class"], &delivery["reason"]), (&json!(class), &json!("exhausted")), "{mood:?}");
@@ -58,7 +58,7 @@ async fn failures_are_tried_again_until_exhausted() {
 
 #[actix_rt::test]
 async fn an_endless_body_is_cut_and_counts_as_delivered() {
-    let (delivery, _) = outcome(Mood::Endless, json!({}), "delivered").await;
+    let (delivery, _) = outcome(Mood::endless(), json!({}), "delivered").await;
     assert_eq!(delivery["attempt_log"][0]["response"]["body"].as_str().unwrap().len(), 16 * 1024);
 }
 

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -50,13 +51,18 @@ impl Loghorn {
     }
 
     pub async fn start_in(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::try_start(&[], data, args, env).await.unwrap_or_else(|said| panic!("the server did not start:\n{said}"))
+    }
+
+    /// The same under another command, such as `strace …`, until the next restart; what it said if it did not start.
+    pub async fn try_start(wrapper: &[&str], data: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Self, String> {
         let args: Vec<String> = ARGS.iter().chain(args).map(|arg| (*arg).to_owned()).collect();
         let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let lines = Arc::default();
-        let (child, ready) = spawn(data, &args, &env, &lines);
+        let (child, ready) = spawn(wrapper, data, &args, &env, &lines)?;
         let client = awc::Client::builder().timeout(Duration::from_secs(30)).finish();
         let (addr, data) = (addr_of(&ready), data.to_owned());
-        Self { child, addr, data, ready, lines, args, env, folder: None, client }
+        Ok(Self { child, addr, data, ready, lines, args, env, folder: None, client })
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -65,6 +71,18 @@ impl Loghorn {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it ends by itself within `seconds`.
+    pub async fn ends(&mut self, seconds: u64) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < deadline {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
     }
 
     /// `kill -9`.
@@ -81,8 +99,14 @@ impl Loghorn {
 
     /// Starts again on the same data.
     pub fn restart(&mut self) {
-        (self.child, self.ready) = spawn(&self.data, &self.args, &self.env, &self.lines);
+        self.try_restart(&[]).unwrap_or_else(|said| panic!("the server did not start again:\n{said}"));
+    }
+
+    /// The same under another command, such as `strace …`; what it said if it did not start.
+    pub fn try_restart(&mut self, wrapper: &[&str]) -> Result<(), String> {
+        (self.child, self.ready) = spawn(wrapper, &self.data, &self.args, &self.env, &self.lines)?;
         self.addr = addr_of(&self.ready);
+        Ok(())
     }
 
     /// How many lines of its log hold `text`.
@@ -101,6 +125,19 @@ impl Loghorn {
     pub fn rss(&self) -> u64 {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.pid())).unwrap();
         statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
+    /// Open file descriptors.
+    pub fn fds(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// Processor time so far.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -172,10 +209,17 @@ fn addr_of(ready: &Value) -> SocketAddr {
     ready["addr"].as_str().unwrap().parse().unwrap()
 }
 
-// Whoever gets the child waits for it when it is dropped; where there is none, the test fails.
-#[allow(clippy::zombie_processes)]
-fn spawn(data: &Path, args: &[String], env: &[(String, String)], lines: &Arc<Mutex<Vec<String>>>) -> (Child, Value) {
-    let mut command = Command::new(binary());
+// Whoever gets the child waits for it when it is dropped.
+fn spawn(
+    wrapper: &[&str],
+    data: &Path,
+    args: &[String],
+    env: &[(String, String)],
+    lines: &Arc<Mutex<Vec<String>>>,
+) -> Result<(Child, Value), String> {
+    let words: Vec<OsString> = wrapper.iter().map(OsString::from).chain([binary().into()]).collect();
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     command.arg("serve").args(["--bind", "127.0.0.1:0", "--log", "json", "--data"]).arg(data).args(args);
     command.env_clear().envs(env.iter().map(|(k, v)| (k, v))).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -197,11 +241,13 @@ fn spawn(data: &Path, args: &[String], env: &[(String, String)], lines: &Arc<Mut
     let mut seen = Vec::new();
     loop {
         let Ok(line) = told.recv_timeout(Duration::from_secs(60)) else {
-            panic!("the server did not start:\n{}", seen.join("\n"));
+            let _ = child.kill();
+            child.wait().unwrap();
+            return Err(seen.join("\n"));
         };
         let json: Value = serde_json::from_str(&line).unwrap_or_default();
         if json["message"] == "ready" {
-            return (child, json);
+            return Ok((child, json));
         }
         seen.push(line);
     }

@@ -8,9 +8,12 @@
     clippy::disallowed_methods
 )]
 
+pub mod chaos;
 pub mod cli;
+pub mod crash;
 pub mod loghorn;
 pub mod receiver;
+pub mod tls;
 
 use std::{
     io::Write as _,

@@ -3,13 +3,16 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
 };
 
 /// How a receiver answers.
@@ -23,14 +26,40 @@ pub enum Mood {
     Hang,
     /// Cuts the connection as soon as the request was read.
     Reset,
-    /// Something that is no HTTP.
-    Garbage,
+    /// These bytes, and the end of the connection.
+    Raw(Arc<[u8]>),
     /// A head, then one byte a second.
     Drip,
-    /// A body without end.
-    Endless,
+    /// This head, then this part again and again.
+    Endless(&'static str, Arc<[u8]>),
     /// As the webhook deserves.
     By(fn(&Webhook) -> Mood),
+}
+
+impl Mood {
+    pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
+        Self::Raw(bytes.as_ref().into())
+    }
+
+    /// A body in chunks without end.
+    pub fn endless() -> Self {
+        let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+        Self::Endless("Transfer-Encoding: chunked", chunk.into_bytes().into())
+    }
+
+    /// A body that says that it is 10 GiB long, and is.
+    pub fn giant() -> Self {
+        Self::Endless("Content-Length: 10737418240", vec![b'x'; 0x10000].into())
+    }
+
+    /// 10 MB of gzip that are 10 GB unpacked, again and again.
+    pub fn gzip_bomb() -> Self {
+        let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut member, &vec![0; 10 << 20]).unwrap();
+        // A gzip file may consist of many.
+        let bomb = member.finish().unwrap().repeat(1000);
+        Self::Endless("Content-Encoding: gzip\r\nContent-Length: 10737418240", bomb.into())
+    }
 }
 
 /// One webhook as it arrived.
@@ -73,24 +102,47 @@ pub struct Receiver {
     pub addr: SocketAddr,
     mood: Arc<Mutex<Mood>>,
     arrived: Arc<Mutex<Vec<Webhook>>>,
+    connections: Arc<AtomicUsize>,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Receiver {
     /// A receiver on a port of its own, on a thread of its own.
     pub fn start(mood: Mood) -> Self {
+        Self::start_with(mood, None)
+    }
+
+    /// The same, over TLS.
+    pub fn start_tls(mood: Mood, tls: Arc<rustls::ServerConfig>) -> Self {
+        Self::start_with(mood, Some(tls))
+    }
+
+    fn start_with(mood: Mood, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
-        let receiver = Self { addr, mood: Arc::new(Mutex::new(mood)), arrived: Arc::default() };
+        let mood = Arc::new(Mutex::new(mood));
+        let receiver = Self { addr, mood, arrived: Arc::default(), connections: Arc::default(), tls };
         let serving = receiver.clone();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 loop {
-                    if let Ok((stream, _)) = listener.accept().await {
-                        tokio::spawn(serving.clone().serve(stream));
+                    let Ok((stream, _)) = listener.accept().await else { continue };
+                    serving.connections.fetch_add(1, Ordering::Relaxed);
+                    let _ = stream.set_nodelay(true);
+                    if matches!(*serving.mood.lock().unwrap(), Mood::Reset) {
+                        let _ = stream.set_zero_linger();
                     }
+                    let serving = serving.clone();
+                    tokio::spawn(async move {
+                        let Some(tls) = serving.tls.clone() else { return serving.serve(stream).await };
+                        // A client that does not trust it goes away.
+                        if let Ok(stream) = tokio_rustls::TlsAcceptor::from(tls).accept(stream).await {
+                            serving.serve(stream).await;
+                        }
+                    });
                 }
             });
         });
@@ -98,7 +150,8 @@ impl Receiver {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/hook", self.addr)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/hook", self.addr)
     }
 
     pub fn set(&self, mood: Mood) {
@@ -113,8 +166,12 @@ impl Receiver {
         self.arrived.lock().unwrap().len()
     }
 
-    async fn serve(self, mut stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
+    /// Connections that were accepted.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut buffer = Vec::new();
         while let Some(webhook) = read(&mut stream, &mut buffer).await {
             let mut mood = self.mood.lock().unwrap().clone();
@@ -130,7 +187,7 @@ impl Receiver {
 }
 
 /// One request; `None` at the end of the connection.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Webhook> {
+async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Webhook> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break at + 4;
@@ -158,7 +215,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Webhook> {
 }
 
 /// `None` where the connection is not to be used again.
-async fn answer(stream: &mut TcpStream, mood: Mood) -> Option<()> {
+async fn answer(stream: &mut (impl AsyncWrite + Unpin), mood: Mood) -> Option<()> {
     match mood {
         Mood::Answer(status, headers) => {
             let text = format!("HTTP/1.1 {status} Said\r\n{headers}Content-Length: 2\r\n\r\nok");
@@ -173,12 +230,10 @@ async fn answer(stream: &mut TcpStream, mood: Mood) -> Option<()> {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             None
         }
-        Mood::Reset => {
-            let _ = stream.set_zero_linger();
-            None
-        }
-        Mood::Garbage => {
-            let _ = stream.write_all(b"\x00\x01\x02 what is this\r\n\r\n").await;
+        Mood::Reset => None,
+        Mood::Raw(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
             None
         }
         Mood::Drip => {
@@ -188,11 +243,10 @@ async fn answer(stream: &mut TcpStream, mood: Mood) -> Option<()> {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
-        Mood::Endless => {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.ok()?;
-            let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+        Mood::Endless(head, part) => {
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes()).await.ok()?;
             loop {
-                stream.write_all(chunk.as_bytes()).await.ok()?;
+                stream.write_all(&part).await.ok()?;
             }
         }
     }
