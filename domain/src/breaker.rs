@@ -197,10 +197,14 @@ impl Breaker {
         }
     }
 
-    /// Lets a probe go where its time has come and there is something to send.
+    /// Lets a probe go where its time has come and there is something to send. It has also come where it lies further
+    /// ahead than a circuit ever stays open: a clock that was ahead before a restart must not keep it open for years.
     pub fn advance(&mut self, now: Timestamp) {
+        // With its jitter, and more.
+        let open_for_most = self.settings.open_for_max.saturating_mul(2);
         if let State::Tripped { until } = self.state
-            && now >= until
+            && until != HELD
+            && (now >= until || until.since(now) > open_for_most)
         {
             self.state = State::Probing;
         }
