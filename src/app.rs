@@ -17,13 +17,12 @@ use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
     config::{Config, ConfigError, ServeArgs},
+    files::{self, Share},
     telemetry,
 };
 
 /// `sysexits.h`: configuration error.
 const EXIT_CONFIG: u8 = 78;
-/// Connections that one HTTP thread serves at a time.
-const CONNECTIONS_MAX: usize = 10_000;
 /// Threads beside each HTTP thread that read large bodies: what they need for a moment is not spread wider than helps.
 const DECODERS: usize = 2;
 /// How long the store may take to close after everything else has ended.
@@ -83,7 +82,8 @@ impl App {
         let addr = listener.local_addr().map_err(bind)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock { began: Instant::now() });
         let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let store = open(&config, &*random, clock.clone()).await?;
+        let share = Share::of(files::raise_limit(), config.workers);
+        let store = open(&config, share.store, &*random, clock.clone()).await?;
         let closing = store.closing.clone();
         let mut egress = config.egress.clone();
         egress.own.push(addr);
@@ -109,7 +109,7 @@ impl App {
         let new = move || actix_web::App::new().configure(loghorn_web::configure(state.clone()));
         let server = HttpServer::new(new)
             .workers(config.workers)
-            .max_connections(CONNECTIONS_MAX)
+            .max_connections(share.connections)
             .worker_max_blocking_threads(DECODERS)
             .client_request_timeout(HEAD_TIMEOUT)
             .shutdown_timeout(config.drain.as_secs())
@@ -157,11 +157,17 @@ impl App {
     }
 }
 
-async fn open(config: &Config, random: &dyn Random, clock: Arc<dyn Clock>) -> Result<Store, StartError> {
+async fn open(
+    config: &Config,
+    open_files_max: i32,
+    random: &dyn Random,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, StartError> {
     let mut log_number = [0; 4];
     random.fill(&mut log_number);
     let mut options = rocks::Options::new(config.data.clone(), u32::from_be_bytes(log_number));
     options.dedupe = config.dedupe;
+    options.open_files_max = open_files_max;
     options.event_bytes_max = config.limits.event_bytes_max;
     Ok(rocks::open(options, clock)?)
 }

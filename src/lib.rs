@@ -6,6 +6,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+mod files;
 mod telemetry;
 
 pub use app::App;

@@ -4,12 +4,9 @@
 //! Invariants: writes that belong together are one [`Batch`]; after the first failed write every later one is refused
 //! with the reason of the first, because after a failed sync nobody knows what is on the disk.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use rocksdb::{
@@ -30,7 +27,6 @@ const WRITE_BUFFERS_BYTES_MAX: usize = 48 * MIB;
 const EVENTS_BUFFER_BYTES: usize = 24 * MIB;
 const OTHER_BUFFER_BYTES: usize = 8 * MIB;
 const WAL_BYTES_MAX: u64 = 64 << 20;
-const OPEN_FILES_MAX: i32 = 256;
 /// What nothing is added to is compacted at this age, so that what its filter drops does not outlive its retention.
 const COMPACTED_AFTER_SECONDS: u64 = 24 * 3600;
 
@@ -58,13 +54,17 @@ pub(super) struct Db {
 }
 
 impl Db {
-    pub(super) fn open(path: &Path, is_new: bool, marks: &Arc<Watermarks>) -> Result<Self, rocksdb::Error> {
+    pub(super) fn open(
+        options: &super::Options,
+        is_new: bool,
+        marks: &Arc<Watermarks>,
+    ) -> Result<Self, rocksdb::Error> {
         let mut cache = LruCacheOptions::default();
         cache.set_capacity(BLOCK_CACHE_BYTES);
         cache.set_num_shard_bits(CACHE_SHARD_BITS);
         let cache = Cache::new_lru_cache_opts(&cache);
         let families = Cf::ALL.map(|cf| ColumnFamilyDescriptor::new(cf.name(), family_options(cf, &cache, marks)));
-        let raw = DB::open_cf_descriptors(&db_options(is_new), path, families)?;
+        let raw = DB::open_cf_descriptors(&db_options(is_new, options.open_files_max), &options.path, families)?;
         Ok(Self { raw, failure: OnceLock::new() })
     }
 
@@ -141,9 +141,14 @@ impl Db {
 
 #[cfg(test)]
 impl Db {
+    /// Brings everything of `cf` into files.
+    pub(super) fn flush(&self, cf: Cf) {
+        self.raw.flush_cf(self.cf(cf)).unwrap();
+    }
+
     /// Brings everything of `cf` through a compaction.
     pub(super) fn compact(&self, cf: Cf) {
-        self.raw.flush_cf(self.cf(cf)).unwrap();
+        self.flush(cf);
         let mut options = rocksdb::CompactOptions::default();
         options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
         self.raw.compact_range_cf_opt(self.cf(cf), None::<&[u8]>, None::<&[u8]>, &options);
@@ -206,7 +211,7 @@ impl Batch<'_> {
     }
 }
 
-fn db_options(is_new: bool) -> Options {
+fn db_options(is_new: bool, open_files_max: i32) -> Options {
     let mut options = Options::default();
     // Never make a new, empty log where an old one cannot be found.
     options.create_if_missing(is_new);
@@ -218,7 +223,7 @@ fn db_options(is_new: bool) -> Options {
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_max_total_wal_size(WAL_BYTES_MAX);
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES_MAX);
-    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_open_files(open_files_max);
     options.set_max_background_jobs(2);
     options.set_bytes_per_sync(MIB as u64);
     options.set_stats_dump_period_sec(0);

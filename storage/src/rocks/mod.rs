@@ -63,6 +63,8 @@ pub struct Options {
     /// No event is taken with less free space on the disk; where absent, 256 MiB or a quarter of the disk, whichever is
     /// less.
     pub disk_free_min: Option<u64>,
+    /// Files that are kept open at most, each a table.
+    pub open_files_max: i32,
     /// Read and verify every event at the opening, not only the newest.
     pub is_full_check: bool,
 }
@@ -77,6 +79,7 @@ impl Options {
             event_bytes_max: 256 * 1024,
             tail_bytes_max: 16 << 20,
             disk_free_min: None,
+            open_files_max: 256,
             is_full_check: false,
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn core(options: Options, clock: Arc<dyn Clock>) -> Result<Core, Open
     let is_made = disk::is_made(&path)?;
     wal::check(&path)?;
     let watermarks = Arc::new(Watermarks::default());
-    let db = Db::open(&path, !is_made, &watermarks).map_err(|error| refusal(&path, &error))?;
+    let db = Db::open(&options, !is_made, &watermarks).map_err(|error| refusal(&path, &error))?;
     let damaged = |error: Error| damage(&path, error);
     match number(&db, keys::SCHEMA).map_err(damaged)? {
         Some(version) => disk::check_version(version.try_into().unwrap_or(u32::MAX))?,
