@@ -1,16 +1,14 @@
-//! A disk that is nearly full: events are refused before it is full, health says why, deliveries and reads go on.
+//! A disk that is nearly full, or fails: events are refused, health says why, deliveries and reads go on.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod support;
 
-use std::process::Command;
-
 use serde_json::json;
-use support::{Loghorn, Mood, Receiver, event, say, until};
-
-fn run(command: &str, args: &[&str]) -> bool {
-    Command::new(command).args(args).status().is_ok_and(|status| status.success())
-}
+use support::{
+    Loghorn, Mood, Receiver,
+    crash::{run, strace},
+    event, say, until,
+};
 
 /// A small file system in memory, unmounted when dropped.
 struct Small(tempfile::TempDir);
@@ -38,8 +36,9 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
     let Some(disk) = Small::new() else {
         return say("skipped: a full disk needs a small mount, and there is none here");
     };
-    let server = Loghorn::start_in(&disk.0.path().join("data"), &[], &[]).await;
-    let receiver = Receiver::start(Mood::Answer(200, ""));
+    let args = ["--set", "breaker.open_for=300ms", "--set", "breaker.open_for_max=300ms"];
+    let server = Loghorn::start_in(&disk.0.path().join("data"), &args, &[]).await;
+    let receiver = Receiver::start(Mood::Answer(503, ""));
     server.subscribe(&receiver.url(), json!({"events": ["**", "loghorn.**"]})).await;
     assert_eq!(server.post("/api/v1/events", &event("ERROR", 1)).await.0, 202);
     let ballast = disk.0.path().join("ballast");
@@ -63,6 +62,9 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
         server.get("/api/v1/events").await["items"].as_array().unwrap().len() as u64,
         server.get("/api/v1/stats").await["event_stats"]["last_seq"].as_u64().unwrap()
     );
+    // What was taken before goes out, and that is written down.
+    receiver.set(Mood::Answer(200, ""));
+    until("deliveries go on", 10, || async { server.delivery_stats().await["delivered"] != 0 }).await;
     std::fs::remove_file(&ballast).unwrap();
     until("events are taken again", 10, || async { server.post("/api/v1/events", &event("ERROR", 3)).await.0 == 202 })
         .await;
@@ -77,5 +79,42 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
         stats["delivery_stats"]["delivered"] == stats["event_stats"]["last_seq"]
     })
     .await;
+    server.assert_ledger_balances().await;
+}
+
+#[actix_rt::test]
+async fn after_an_fsync_that_fails_nothing_is_promised_any_more() {
+    let Some(strace) = strace() else { return say("skipped: a failing fsync needs strace") };
+    let folder = tempfile::tempdir().unwrap();
+    // The writer's thread opens nothing, so its syncs are those of events.
+    let inject = "inject=fdatasync:error=EIO:when=20+";
+    let wrapper = [&*strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", inject];
+    let mut server = Loghorn::try_start(&wrapper, &folder.path().join("data"), &[], &[]).await.unwrap();
+    let mut accepted = Vec::new();
+    let refused = loop {
+        let n = accepted.len();
+        assert!(n < 100, "no fsync failed");
+        match server.post("/api/v1/events", &event("ERROR", n)).await {
+            (202, _) => accepted.push(format!("test-ERROR-{n}")),
+            (status, problem) => break (status, problem),
+        }
+    };
+    assert_eq!(refused.0, 503, "{}", refused.1);
+    // At once, and for good: nobody knows what is on the disk.
+    for n in 100..110 {
+        assert_eq!(server.post("/api/v1/events", &event("ERROR", n)).await.0, 503);
+    }
+    let health = server.get("/api/v1/health").await;
+    assert_eq!((&health["status"], &health["store"]), (&json!("degraded"), &json!("down")), "{health}");
+    assert!(health["reasons"]["store"].as_str().unwrap().contains("fdatasync"), "{health}");
+    assert_eq!(server.call("GET", "/api/v1/health/ready", None).await.0, 503);
+    // What can be read is read.
+    assert_eq!(server.event_ids().await.len(), accepted.len());
+    server.kill();
+    server.restart();
+    let stored = server.event_ids().await;
+    let lost = accepted.iter().find(|id| stored.get(*id) != Some(&1));
+    assert_eq!(lost, None, "an accepted event is not in the log once");
+    assert_eq!(server.post("/api/v1/events", &event("ERROR", 200)).await.0, 202);
     server.assert_ledger_balances().await;
 }

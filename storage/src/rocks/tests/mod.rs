@@ -22,6 +22,7 @@ use crate::{
     conformance::{A, B, Bench, LOG_NUMBER, StillClock, at, dead, event, options, retry, seqs, settlement},
 };
 
+mod damage;
 mod living;
 mod opening;
 mod past;
@@ -76,7 +77,7 @@ impl Place {
     }
 
     fn raw(&self) -> db::Db {
-        db::Db::open(&self.options().path, false, &Arc::new(Watermarks::default())).unwrap()
+        db::Db::open(&self.options(), false, &Arc::new(Watermarks::default())).unwrap()
     }
 }
 

@@ -104,7 +104,7 @@ async fn a_torn_end_loses_only_the_end() {
         }
     }
     let mut last = 20;
-    for cut in (1..60).chain((60..2500).step_by(97)) {
+    for cut in (1..60).chain((60..4097).step_by(97)) {
         let copy = place.copy();
         let wal = fs::OpenOptions::new().write(true).open(copy.newest_wal()).unwrap();
         let length = wal.metadata().unwrap().len();
