@@ -10,7 +10,7 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup run test bench fmt lint openapi
+.PHONY: help setup run test soak bench fmt lint openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -25,6 +25,10 @@ test: ## Run all tests
 	@scripts/setup.sh --test
 	cargo test --workspace --locked --features failpoints
 
+soak: ## Make every fault at full size, about two hours: make soak ARGS="R1 R10" SCALE=0.1
+	@scripts/setup.sh --test
+	cargo test --release --locked --test soak -- $(ARGS)
+
 bench: setup ## Measure, each figure against a ceiling of the same run
 	cargo bench --workspace --locked --bench end_to_end --bench server --bench past --bench ingest --bench matching
 
@@ -34,6 +38,7 @@ fmt: ## Format the code
 lint: setup ## Clippy, and cargo-deny where it is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --features failpoints -- -D warnings
+	cargo clippy --locked --test soak -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences and advisories not checked"; fi
 
 openapi: setup ## Write web/openapi.json anew

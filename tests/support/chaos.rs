@@ -102,6 +102,11 @@ impl Case {
         ]
     }
 
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        self.receiver.url()
+    }
+
     /// The events that one subscription gets: 410 ends it with the first.
     fn events(&self, most: usize) -> usize {
         if self.name == "410" { 1 } else { most }

@@ -12,6 +12,7 @@ pub mod chaos;
 pub mod cli;
 pub mod crash;
 pub mod loghorn;
+pub mod overload;
 pub mod receiver;
 pub mod tls;
 
