@@ -99,6 +99,7 @@ fn settings() -> Settings {
         in_flight_max: 16,
         rate: None,
         is_strict: false,
+        batch: None,
         // Longer than any step.
         disable_after: Duration::from_secs(100 * 365 * 24 * 3600),
         is_paused: false,
