@@ -23,6 +23,9 @@ use crate::{
 
 /// `sysexits.h`: configuration error.
 const EXIT_CONFIG: u8 = 78;
+/// Connections that wait to be accepted. Beyond that a client tries again, but only after a second.
+#[cfg(unix)]
+const BACKLOG: i32 = 2048;
 /// Threads beside each HTTP thread that read large bodies: what they need for a moment is not spread wider than helps.
 const DECODERS: usize = 2;
 /// How long the store may take to close after everything else has ended.
@@ -80,6 +83,9 @@ impl App {
         // Before the store is touched: two servers on one port is the usual mistake.
         let listener = TcpListener::bind(config.bind).map_err(bind)?;
         let addr = listener.local_addr().map_err(bind)?;
+        // Listening again only changes the length of the queue, which is 128 otherwise.
+        #[cfg(unix)]
+        rustix::net::listen(&listener, BACKLOG).map_err(|error| bind(error.into()))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock { began: Instant::now() });
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let share = Share::of(files::raise_limit(), config.workers);
