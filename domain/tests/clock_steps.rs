@@ -86,6 +86,7 @@ impl Endpoint {
                     Effect::Settle(entry, _) => drop(self.queue.remove(&entry.seq)),
                     Effect::Circuit(_, _, memory) => self.circuit = memory,
                     Effect::Disable(why) => panic!("{why:?}"),
+                    Effect::Digest(_) => panic!("there are no digests here"),
                 }
             }
         }
@@ -100,6 +101,7 @@ fn settings() -> Settings {
         rate: None,
         is_strict: false,
         batch: None,
+        is_digest: false,
         // Longer than any step.
         disable_after: Duration::from_secs(100 * 365 * 24 * 3600),
         is_paused: false,
