@@ -36,9 +36,9 @@ async fn a_nearly_full_disk_refuses_events_and_recovers() {
     let Some(disk) = Small::new() else {
         return say("skipped: a full disk needs a small mount, and there is none here");
     };
-    let args = ["--set", "breaker.open_for=300ms", "--set", "breaker.open_for_max=300ms"];
-    let server = Loghorn::start_in(&disk.0.path().join("data"), &args, &[]).await;
-    let receiver = Receiver::start(Mood::Answer(503, ""));
+    let server = Loghorn::start_in(&disk.0.path().join("data"), &[], &[]).await;
+    // Later, from one who is well: no circuit opens.
+    let receiver = Receiver::start(Mood::Answer(429, "Retry-After: 1\r\n"));
     server.subscribe(&receiver.url(), json!({"events": ["**", "loghorn.**"]})).await;
     assert_eq!(server.post("/api/v1/events", &event("ERROR", 1)).await.0, 202);
     let ballast = disk.0.path().join("ballast");
