@@ -4,8 +4,12 @@
 //! follows. That is right after a crash; but a flipped bit in a length looks the same, and then acknowledged events
 //! follow. Here the two are told apart: behind a torn end there is no whole record.
 //!
+//! The manifest has the same form, and there a flipped bit can make RocksDB look for the next record for ever; so each of
+//! its records is checked.
+//!
 //! A log is a sequence of blocks of 32 KiB; a record is a masked CRC32C over type and payload, the payload's length and
-//! the type. Only the last block matters: everywhere else RocksDB refuses a bad record by itself.
+//! the type. Of a write-ahead log only the last block matters: everywhere else RocksDB refuses a bad
+//! record by itself.
 
 use std::{
     fs,
@@ -24,18 +28,46 @@ const TYPE_MAX: u8 = 4;
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     for file in fs::read_dir(path).map_err(failed)? {
-        let log = file.map_err(failed)?.path();
-        if log.extension().is_none_or(|extension| extension != "log") {
-            continue;
-        }
-        let (start, block) = last_block(&log).map_err(failed)?;
-        if let Some(offset) = damage(&block) {
-            let at = start + offset as u64;
-            let detail = format!("{}: the record at byte {at} is damaged, and whole records follow it", log.display());
+        let file = file.map_err(failed)?;
+        let (log, name) = (file.path(), file.file_name());
+        let found = match name.to_string_lossy() {
+            name if name.ends_with(".log") => {
+                let (start, block) = last_block(&log).map_err(failed)?;
+                let at = damage(&block).map(|offset| start + offset as u64);
+                at.map(|at| format!("the record at byte {at} is damaged, and whole records follow it"))
+            }
+            name if name.starts_with("MANIFEST-") => {
+                bad_record(&fs::read(&log).map_err(failed)?).map(|at| format!("the record at byte {at} is damaged"))
+            }
+            _ => None,
+        };
+        if let Some(what) = found {
+            let detail = format!("{}: {what}", log.display());
             return Err(OpenError::Damaged { path: path.to_owned(), detail: detail.into() });
         }
     }
     Ok(())
+}
+
+/// Where a record is not as it was written; the last one may be torn.
+fn bad_record(file: &[u8]) -> Option<usize> {
+    file.chunks(BLOCK as usize).enumerate().find_map(|(number, block)| {
+        let mut offset = 0;
+        while let Some(rest) = block.get(offset..)
+            && let Some(length) = length(rest)
+            // The zeros of a preallocated end.
+            && rest.iter().take(HEADER).any(|byte| *byte != 0)
+        {
+            if HEADER + length > rest.len() {
+                break;
+            }
+            if !is_whole(rest) {
+                return Some(number * BLOCK as usize + offset);
+            }
+            offset += HEADER + length;
+        }
+        damage(&block[offset..]).map(|further| number * BLOCK as usize + offset + further)
+    })
 }
 
 /// The last block that is not empty, and where it begins.
@@ -111,6 +143,20 @@ mod tests {
             assert_eq!(damage(&block[..end]), None);
         }
         assert_eq!(damage(&[&block[..], &[0; 100]].concat()), None);
+    }
+
+    #[test]
+    fn a_record_that_is_not_as_it_was_written_is_found() {
+        let whole = [record(b"one"), record(b"two"), record(b"three")].concat();
+        for end in 0..=whole.len() {
+            assert_eq!(bad_record(&whole[..end]), None);
+        }
+        assert_eq!(bad_record(&[&whole[..], &[0; 100]].concat()), None);
+        for bit in 0..20 * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(bad_record(&flipped), Some(bit / 80 * 10), "bit {bit}");
+        }
     }
 
     #[test]
