@@ -68,9 +68,12 @@ impl Case {
     /// Every way to misbehave. Redirects lead to `trap`, which nobody may touch.
     pub fn all(authority: &Authority, trap: &Receiver) -> Vec<Self> {
         let to = |code: u16, url: &str| {
-            Mood::raw(format!("HTTP/1.1 {code} Go\r\nLocation: {url}\r\nContent-Length: 0\r\n\r\n"))
+            Mood::raw(format!(
+                "HTTP/1.1 {code} Go\r\nLocation: {url}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            ))
         };
-        let weird = |code: &str| Mood::raw(format!("HTTP/1.1 {code} Odd\r\nContent-Length: 0\r\n\r\n"));
+        let weird =
+            |code: &str| Mood::raw(format!("HTTP/1.1 {code} Odd\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
         let itself = Self::new("redir-loop", "no_follow", Mood::Hang, "http_3xx");
         itself.receiver.set(to(302, &itself.receiver.url()));
         vec![
