@@ -30,11 +30,13 @@ pub(crate) struct Stopwatch {
     phases: Cell<Phases>,
     /// When the phase that goes on began.
     since: Cell<Duration>,
+    /// Whether a connection was begun.
+    is_fresh: Cell<bool>,
 }
 
 impl Stopwatch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Rc<Self> {
-        Rc::new(Self { clock, phases: Cell::default(), since: Cell::default() })
+        Rc::new(Self { clock, phases: Cell::default(), since: Cell::default(), is_fresh: Cell::default() })
     }
 
     /// What is known so far.
@@ -42,10 +44,21 @@ impl Stopwatch {
         self.phases.get()
     }
 
+    /// Whether a connection is being made. A handshake is no part of that.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.is_fresh.get() && self.phases.get().connect_us.is_none()
+    }
+
+    /// Whether a connection was made for this attempt, or tried to.
+    pub(crate) fn has_connected(&self) -> bool {
+        self.is_fresh.get()
+    }
+
     /// Runs `exchange`, which connects where it must, sends, and waits for the answer's head. What an earlier one took is
     /// forgotten.
     pub(crate) async fn time<T, E>(self: &Rc<Self>, exchange: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.phases.take();
+        self.is_fresh.take();
         let answer = CURRENT.scope(self.clone(), exchange).await?;
         self.end(|phases| &mut phases.first_byte_us);
         Ok(answer)
@@ -66,7 +79,10 @@ impl Stopwatch {
 
 /// The attempt of this task begins to make a connection.
 pub(crate) fn connecting() {
-    see(Stopwatch::begin);
+    see(|watch| {
+        watch.is_fresh.set(true);
+        watch.begin();
+    });
 }
 
 /// It has the addresses of a name.

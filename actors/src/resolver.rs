@@ -3,11 +3,8 @@
 //! nothing open.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
     fmt, io,
     net::{IpAddr, SocketAddr},
-    rc::Rc,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -51,61 +48,15 @@ impl fmt::Display for Blocked {
 impl std::error::Error for Unresolved {}
 impl std::error::Error for Blocked {}
 
-/// What connects were begun and are under way, by authority; tells a stale connection from a fresh one, and a
-/// time-out of the connection from one of the answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Connects(Rc<RefCell<HashMap<String, Connecting>>>);
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Connecting {
-    pub(crate) begun: u64,
-    pub(crate) under_way: u64,
-}
-
-/// Authorities remembered at most; beyond, those with nothing under way are forgotten.
-const AUTHORITIES_MAX: usize = 4096;
-
-impl Connects {
-    pub(crate) fn of(&self, authority: &str) -> Connecting {
-        self.0.borrow().get(authority).copied().unwrap_or_default()
-    }
-
-    fn begin(&self, authority: &str) {
-        let mut all = self.0.borrow_mut();
-        if all.len() >= AUTHORITIES_MAX {
-            all.retain(|_, connecting| connecting.under_way > 0);
-        }
-        let connecting = all.entry(authority.to_owned()).or_default();
-        connecting.begun += 1;
-        connecting.under_way += 1;
-    }
-
-    fn end(&self, authority: &str) {
-        if let Some(connecting) = self.0.borrow_mut().get_mut(authority) {
-            connecting.under_way -= 1;
-        }
-    }
-}
-
-/// Ends the count also where the connect is given up.
-struct UnderWay(Connects, String);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.end(&self.1);
-    }
-}
-
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct GuardedConnector {
     policy: Arc<Policy>,
-    connects: Connects,
 }
 
 impl GuardedConnector {
-    pub(crate) fn new(policy: Arc<Policy>, connects: Connects) -> Self {
-        Self { policy, connects }
+    pub(crate) fn new(policy: Arc<Policy>) -> Self {
+        Self { policy }
     }
 }
 
@@ -121,11 +72,7 @@ impl Service<ConnectInfo<Uri>> for GuardedConnector {
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
         let policy = self.policy.clone();
         let uri = info.request().clone();
-        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        self.connects.begin(&authority);
-        let under_way = UnderWay(self.connects.clone(), authority);
         Box::pin(async move {
-            let _under_way = under_way;
             let stream = connect(&policy, &uri).await?;
             Ok(Connection::new(uri, stream))
         })

@@ -2,7 +2,7 @@
 //!
 //! No redirects, no decompression, no cookies; one deadline over everything, the body included; at most
 //! [`RESPONSE_BODY_BYTES_MAX`] of the body are read, then the connection is dropped. A connection that the receiver
-//! closed while it was idle is no attempt: that is tried again at once, uncounted, on a fresh one.
+//! closed while it was idle is no attempt: that is tried again at once, uncounted, until one is alive or fresh.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -31,12 +31,14 @@ use loghorn_domain::{
 
 use crate::{
     phases::{Stopwatch, TimedBody},
-    resolver::{Blocked, Connects, GuardedConnector, Unresolved},
+    resolver::{Blocked, GuardedConnector, Unresolved},
 };
 
 /// Most headers of an answer that are kept, and their bytes.
 const RESPONSE_HEADERS_MAX: usize = 64;
 const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
+/// Most idle connections that one attempt may find closed; the next is a fresh one.
+const STALE_MAX: usize = 100;
 /// How long an idle connection is kept for the next webhook.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
@@ -49,7 +51,6 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 /// Where and how one endpoint's webhooks go; made once for each change of its subscription.
 pub(crate) struct Target {
     uri: Uri,
-    authority: String,
     signer: Signer,
     plain_header: Option<HeaderName>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -83,7 +84,6 @@ impl Target {
             headers.push((name, value(text)?));
         }
         Ok(Self {
-            authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
             uri,
             signer: Signer::new(&subscription.secret, None),
             plain_header: spec.signature_header.as_deref().map(header).transpose()?,
@@ -153,7 +153,6 @@ pub(crate) struct Sender {
     client: RefCell<Rc<Client>>,
     policy: Arc<Policy>,
     tls: Arc<rustls::ClientConfig>,
-    connects: Connects,
     clock: Arc<dyn Clock>,
     under_way: Cell<usize>,
     /// Attempts begun since the client was last looked at.
@@ -179,10 +178,9 @@ impl Sender {
     }
 
     fn new(policy: Arc<Policy>, tls: Arc<rustls::ClientConfig>, clock: Arc<dyn Clock>) -> Self {
-        let connects = Connects::default();
-        let client = RefCell::new(Rc::new(client(&policy, &tls, &connects)));
+        let client = RefCell::new(Rc::new(client(&policy, &tls)));
         let (under_way, begun, is_watched) = (Cell::new(0), Cell::new(0), Cell::new(false));
-        Self { client, policy, tls, connects, clock, under_way, begun, is_watched }
+        Self { client, policy, tls, clock, under_way, begun, is_watched }
     }
 
     /// Lets go of idle connections once nothing was sent for [`KEEP_ALIVE`], and of every client after [`CLIENT_MAX`].
@@ -200,7 +198,7 @@ impl Sender {
                 age += KEEP_ALIVE;
                 let is_idle = this.begun.get() == before && this.under_way.get() == 0;
                 if is_idle || age >= CLIENT_MAX {
-                    this.client.replace(Rc::new(client(&this.policy, &this.tls, &this.connects)));
+                    this.client.replace(Rc::new(client(&this.policy, &this.tls)));
                     age = Duration::ZERO;
                 }
                 if is_idle {
@@ -232,8 +230,7 @@ impl Sender {
         let watch = Stopwatch::new(self.clock.clone());
         let exchange = self.exchange(target, webhook, &watch, &mut report);
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {
-            let is_connecting = self.connects.of(&target.authority).under_way > 0 && report.headers.is_empty();
-            let (class, what) = match is_connecting {
+            let (class, what) = match watch.is_connecting() {
                 true => (Class::TimeoutConnect, "no connection"),
                 false => (Class::TimeoutResponse, "no whole answer"),
             };
@@ -246,12 +243,12 @@ impl Sender {
     }
 
     async fn exchange(&self, target: &Target, webhook: &Webhook, watch: &Rc<Stopwatch>, report: &mut Report) {
-        let before = self.connects.of(&target.authority).begun;
         let mut answer = self.post(target, webhook, watch, report).await;
-        if let Err(error) = &answer
-            && is_cut(error)
-            && self.connects.of(&target.authority).begun == before
-        {
+        for _ in 0..STALE_MAX {
+            match &answer {
+                Err(error) if is_cut(error) && !watch.has_connected() => {}
+                _ => break,
+            }
             answer = self.post(target, webhook, watch, report).await;
         }
         match answer {
@@ -332,11 +329,11 @@ impl Sender {
 }
 
 /// A client with the guarded connector.
-fn client(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>, connects: &Connects) -> Client {
+fn client(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>) -> Client {
     // The deadline of an attempt is one, and ours; the connector's own only bound what is left behind.
     let longest = Duration::from_secs(120);
     let connector = awc::Connector::new()
-        .connector(GuardedConnector::new(policy.clone(), connects.clone()))
+        .connector(GuardedConnector::new(policy.clone()))
         .rustls_0_23(tls.clone())
         .timeout(longest)
         .handshake_timeout(longest)

@@ -76,3 +76,13 @@ fn one_alone_is_sent_as_it_is() {
     let effects = drive(&mut machine, Input::Tick, now);
     assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Attempt(_))).count(), 1);
 }
+
+#[test]
+fn a_digest_that_may_not_be_sent_gives_way_to_each() {
+    let (mut machine, now) = tripped(0, Origin::Live, 9);
+    drive(&mut machine, Input::Tick, now);
+    let blocked = Input::Finished { seq: Seq(1), outcome: Outcome::failed(crate::Class::Blocked), took: TOOK };
+    let effects = drive(&mut machine, blocked, now + 1);
+    assert_eq!(digest_of(&effects), None);
+    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Attempt(_))).count(), 1);
+}

@@ -158,7 +158,7 @@ impl DeliveryQueue for Engine {
     }
 
     fn digest(&self, fence: Fence, endpoint: EndpointNo, upto: Seq, attempt: Attempt) -> Pending<u64> {
-        let job = |reply| Digest { fence, endpoint, upto, attempt, from: Seq(0), n: 0, reply };
+        let job = |reply| Box::new(Digest { fence, endpoint, upto, attempt, from: Seq(0), n: 0, reply });
         self.submit(&self.queue, |reply| queue::Job::Digest(job(reply)))
     }
 

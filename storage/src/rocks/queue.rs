@@ -68,7 +68,7 @@ pub(super) enum Job {
         now: Timestamp,
         reply: Reply<u64>,
     },
-    Digest(Digest),
+    Digest(Box<Digest>),
     Purge {
         fence: Fence,
         endpoint: EndpointNo,
@@ -84,7 +84,7 @@ pub(super) enum Job {
 
 /// A job that is done in steps.
 pub(super) enum Long {
-    Digest(Digest),
+    Digest(Box<Digest>),
     Purge(Purge),
     Trim(Trim),
 }
@@ -177,7 +177,7 @@ impl<'a> Keeper<'a> {
     pub(super) fn step(&mut self) {
         let again = match self.long.pop_front() {
             None => None,
-            Some(Long::Digest(digest)) => digest.step(self).map(Long::Digest),
+            Some(Long::Digest(digest)) => digest.step(self).map(|again| Long::Digest(Box::new(again))),
             Some(Long::Purge(purge)) => purge.step(self).map(Long::Purge),
             Some(Long::Trim(trim)) => trim.step(self).map(Long::Trim),
         };
