@@ -10,7 +10,7 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup run test soak bench fmt lint openapi
+.PHONY: help setup run test soak mutants bench fmt lint openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -28,6 +28,9 @@ test: ## Run all tests
 soak: ## Make every fault at full size, about two hours: make soak ARGS="R1 R10" SCALE=0.1
 	@scripts/setup.sh --test
 	cargo test --release --locked --test soak -- $(ARGS)
+
+mutants: ## Break the pure core on purpose and see that a test notices, about half an hour
+	scripts/mutants.py $(ARGS)
 
 bench: setup ## Measure, each figure against a ceiling of the same run
 	cargo bench --workspace --locked --bench end_to_end --bench server --bench past --bench ingest --bench matching

@@ -15,12 +15,14 @@ pub struct Bucket {
     full_at: Timestamp,
     /// Microseconds that `full_at`, which counts milliseconds, is late by.
     rest_us: u64,
+    /// Attempts that were let begin and are not sent yet.
+    reserved: u32,
 }
 
 impl Bucket {
     /// A full bucket.
     pub fn new(rate: Rate, now: Timestamp) -> Self {
-        Self { rate, full_at: now, rest_us: 0 }
+        Self { rate, full_at: now, rest_us: 0, reserved: 0 }
     }
 
     /// How far `full_at` may lie ahead.
@@ -28,13 +30,26 @@ impl Bucket {
         self.rate.interval().max(Duration::from_secs(1))
     }
 
-    /// When the next attempt may begin; in the past where it may at once.
-    pub fn next_at(&self) -> Timestamp {
-        self.full_at.plus(self.rate.interval()).minus(self.depth())
+    /// When the next attempt may begin; in the past where it may at once. `None`: not before one is sent or given up
+    /// that was let begin.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        let needed = self.rate.interval().saturating_mul(self.reserved + 1);
+        (needed <= self.depth()).then(|| self.full_at.plus(needed).minus(self.depth()))
     }
 
-    /// An attempt begins.
+    /// An attempt begins, and may have to wait before it is sent.
+    pub fn reserve(&mut self) {
+        self.reserved = self.reserved.saturating_add(1);
+    }
+
+    /// It is given up.
+    pub fn release(&mut self) {
+        self.reserved = self.reserved.saturating_sub(1);
+    }
+
+    /// It is sent.
     pub fn take(&mut self, now: Timestamp) {
+        self.release();
         if self.full_at < now {
             (self.full_at, self.rest_us) = (now, 0);
         }
@@ -53,7 +68,8 @@ mod tests {
         let mut sent = Vec::new();
         for at in (0..seconds * 1000).step_by(step_ms as usize) {
             let now = Timestamp::from_millis(at);
-            while bucket.next_at() <= now {
+            while bucket.next_at().unwrap() <= now {
+                bucket.reserve();
                 bucket.take(now);
                 sent.push(at);
             }
@@ -79,10 +95,23 @@ mod tests {
         let mut bucket = Bucket::new("10/s".parse().unwrap(), Timestamp::from_millis(0));
         let now = Timestamp::from_millis(3_600_000);
         let mut burst = 0;
-        while bucket.next_at() <= now {
+        while bucket.next_at().unwrap() <= now {
             bucket.take(now);
             burst += 1;
         }
         assert_eq!(burst, 10);
+    }
+
+    #[test]
+    fn what_waits_to_be_sent_counts_when_it_is_sent() {
+        let mut bucket = Bucket::new("10/s".parse().unwrap(), Timestamp::from_millis(0));
+        (0..10).for_each(|_| bucket.reserve());
+        assert_eq!(bucket.next_at(), None, "as much as a second brings is on its way");
+        let later = Timestamp::from_millis(60_000);
+        (0..9).for_each(|_| bucket.take(later));
+        // One is still on its way, and the next has to wait for its permit.
+        assert_eq!(bucket.next_at(), Some(Timestamp::from_millis(60_100)));
+        bucket.release();
+        assert_eq!(bucket.next_at(), Some(Timestamp::from_millis(60_000)));
     }
 }

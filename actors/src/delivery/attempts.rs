@@ -36,20 +36,20 @@ pub(super) struct Finished {
 }
 
 impl DeliveryActor {
-    pub(super) fn attempt(&mut self, entry: Entry, context: &Context<Self>) {
+    pub(super) fn attempt(&mut self, entry: Entry, context: &mut Context<Self>) {
         match self.payloads.get(&entry.seq).cloned() {
             Some(event) => self.take_turn(entry, event, context),
             None => self.load(entry, None, context),
         }
     }
 
-    pub(super) fn load(&self, entry: Entry, place: Option<Place>, context: &Context<Self>) {
+    pub(super) fn load(&self, entry: Entry, place: Option<Place>, context: &mut Context<Self>) {
         let (pending, this) = (self.shared.store.log.get(entry.seq), context.address());
         actix_rt::spawn(async move { this.do_send(Loaded { entry, place, result: pending.await }) });
     }
 
     /// Sends at once where a place is free, otherwise when its turn has come; a large payload is read again then.
-    pub(super) fn take_turn(&mut self, entry: Entry, event: Arc<Event>, context: &Context<Self>) {
+    pub(super) fn take_turn(&mut self, entry: Entry, event: Arc<Event>, context: &mut Context<Self>) {
         if let Some(place) = self.places.enter(self.endpoint) {
             return self.send(entry, event, place, context);
         }
@@ -58,7 +58,7 @@ impl DeliveryActor {
         self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry });
     }
 
-    pub(super) fn send(&self, entry: Entry, event: Arc<Event>, place: Place, context: &Context<Self>) {
+    pub(super) fn send(&mut self, entry: Entry, event: Arc<Event>, place: Place, context: &mut Context<Self>) {
         let id =
             DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
         let traceparent = event.traceparent();
@@ -69,14 +69,17 @@ impl DeliveryActor {
 
     /// Sends what was made of this entry, or of the batch that begins with it.
     pub(super) fn post(
-        &self,
+        &mut self,
         entry: Entry,
         webhook: Webhook,
         batched: Option<Batched>,
         place: Place,
-        context: &Context<Self>,
+        context: &mut Context<Self>,
     ) {
         let seq = entry.seq;
+        if self.machine.is_limited() {
+            self.tell(Input::Sent(seq), None, context);
+        }
         self.live.began(self.machine.batch(seq));
         let mut answer = Answer { to: context.address(), seq, report: None };
         let target = match &self.target {

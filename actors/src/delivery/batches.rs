@@ -39,7 +39,7 @@ impl DeliveryActor {
     }
 
     /// Gathers the batch where a place is free, otherwise when its turn has come.
-    pub(super) fn attempt_batch(&mut self, first: Entry, context: &Context<Self>) {
+    pub(super) fn attempt_batch(&mut self, first: Entry, context: &mut Context<Self>) {
         if let Some(place) = self.places.enter(self.endpoint) {
             return self.gather(first, place, context);
         }
@@ -49,7 +49,7 @@ impl DeliveryActor {
         self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry: first });
     }
 
-    pub(super) fn gather(&self, first: Entry, place: Place, context: &Context<Self>) {
+    pub(super) fn gather(&self, first: Entry, place: Place, context: &mut Context<Self>) {
         let event = |entry: Entry| match self.payloads.get(&entry.seq) {
             Some(event) => Either::Left(ready(Ok(Some(event.clone())))),
             None => Either::Right(self.shared.store.log.get(entry.seq)),
@@ -62,7 +62,7 @@ impl DeliveryActor {
         });
     }
 
-    fn send_batch(&self, first: Entry, events: &[Arc<Event>], place: Place, context: &Context<Self>) {
+    fn send_batch(&mut self, first: Entry, events: &[Arc<Event>], place: Place, context: &mut Context<Self>) {
         let Some(oldest) = events.first() else { return };
         let id = DeliveryId { received_at: oldest.head.received_at, endpoint: self.endpoint, seq: first.seq };
         let id = batch_id(id, events);

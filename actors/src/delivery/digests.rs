@@ -5,6 +5,7 @@ use loghorn_domain::{
     Class, DeliveryId, Verdict,
     delivery::{Batched, Entry},
     envelope::Digest,
+    machine::Input,
 };
 use loghorn_storage::Outline;
 
@@ -21,7 +22,7 @@ use crate::{
 const SAMPLES: usize = 5;
 
 impl DeliveryActor {
-    pub(super) fn attempt_digest(&mut self, first: Entry, context: &Context<Self>) {
+    pub(super) fn attempt_digest(&mut self, first: Entry, context: &mut Context<Self>) {
         match self.places.enter(self.endpoint) {
             Some(place) => self.digest(first, place, context),
             None => {
@@ -33,8 +34,11 @@ impl DeliveryActor {
     }
 
     /// Where something keeps it from being sent or settled, the attempt was not made.
-    pub(super) fn digest(&self, first: Entry, place: Place, context: &Context<Self>) {
+    pub(super) fn digest(&mut self, first: Entry, place: Place, context: &mut Context<Self>) {
         self.settler.flush();
+        if self.machine.is_limited() {
+            self.tell(Input::Sent(first.seq), None, context);
+        }
         self.live.began(std::iter::once(first));
         let mut answer = Answer { to: context.address(), seq: first.seq, report: None };
         let (shared, endpoint, subscription) = (self.shared.clone(), self.endpoint, self.subscription.clone());

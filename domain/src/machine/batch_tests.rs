@@ -128,3 +128,19 @@ fn a_batch_that_waits_when_batching_is_switched_off_goes_one_by_one() {
     assert_eq!(begun, [[3]]);
     assert_eq!(machine.ready.len(), 1);
 }
+
+#[test]
+fn after_a_start_a_batch_is_whole_again_although_it_is_read_in_two_parts() {
+    let batch = Some(Batching { events_max: 20, wait_max: Duration::ZERO });
+    let mut machine = Machine::new(Settings { batch, ..settings() });
+    drive(&mut machine, Input::Tick, 100);
+    let sent = |seq, at| Entry { next_at: Some(Timestamp::from_millis(at)), attempts_in_round: 1, ..entry(seq) };
+    // The newer batch was to be tried before the older one.
+    let all: Vec<Entry> = (1..=20).map(|seq| sent(seq, 60)).chain((21..=40).map(|seq| sent(seq, 50))).collect();
+    let first = Input::Fetched { lease: 1, entries: all[..16].to_vec(), is_end: false };
+    assert!(begun(&mut machine, first, 100).is_empty());
+    let second = Input::Fetched { lease: 2, entries: all[16..].to_vec(), is_end: true };
+    let mut begun = begun(&mut machine, second, 101);
+    begun.sort();
+    assert_eq!(begun, [(1..=20).collect::<Vec<u64>>(), (21..=40).collect()]);
+}

@@ -55,9 +55,10 @@ impl Machine {
             let next = digest.map(|entry| (entry, Vec::new())).or_else(|| self.take_next(now));
             let Some((entry, rest)) = next else { break };
             if let Some(bucket) = &mut self.bucket {
-                bucket.take(now);
+                bucket.reserve();
             }
-            self.in_flight.insert(entry.seq, InFlight { entry, rest, is_probe, is_digest, is_void: false });
+            self.in_flight
+                .insert(entry.seq, InFlight { entry, rest, is_probe, is_digest, is_sent: false, is_void: false });
             effects.push(if is_digest { Effect::Digest(entry) } else { Effect::Attempt(entry) });
         }
     }
@@ -74,7 +75,7 @@ impl Machine {
 
     pub(super) fn is_within_rate(&mut self, now: Timestamp) -> bool {
         let Some(rate) = self.settings.rate else { return true };
-        self.bucket.get_or_insert_with(|| Bucket::new(rate, now)).next_at() <= now
+        self.bucket.get_or_insert_with(|| Bucket::new(rate, now)).next_at().is_some_and(|at| at <= now)
     }
 }
 

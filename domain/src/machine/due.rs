@@ -73,19 +73,19 @@ impl Due {
         if is_low { &self.low } else { &self.live }
     }
 
-    /// What was sent together before comes together again: `entry`, with its next attempt, joins the last batch where that
-    /// has the same. Whether it is in a batch now; what was never sent is not.
+    /// What was sent together before comes together again: `entry`, with its next attempt, joins the batch that has the
+    /// same. Whether it is in a batch now; what was never sent is not.
     pub(super) fn join_batch(&mut self, entry: &Entry, batching: Option<Batching>) -> bool {
         let Some(batching) = batching.filter(|_| entry.next_at.is_some()) else { return false };
         let key = |entry: &Entry| (entry.next_at, entry.origin);
-        match self.batches.back_mut() {
-            Some(last)
-                if last.len() < usize::from(batching.events_max) && last.first().map(key) == Some(key(entry)) =>
-            {
-                let at = last.partition_point(|known| known.seq < entry.seq);
-                last.insert(at, *entry);
+        let has_room = |batch: &&mut Vec<Entry>| batch.len() < usize::from(batching.events_max);
+        let is_its = |batch: &&mut Vec<Entry>| batch.first().map(key) == Some(key(entry));
+        match self.batches.iter_mut().rev().filter(has_room).find(is_its) {
+            Some(batch) => {
+                let at = batch.partition_point(|known| known.seq < entry.seq);
+                batch.insert(at, *entry);
             }
-            _ => self.batches.push_back(vec![*entry]),
+            None => self.batches.push_back(vec![*entry]),
         }
         true
     }

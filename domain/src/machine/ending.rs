@@ -19,7 +19,7 @@ impl Machine {
         dice: &mut dyn Dice,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(attempt) = self.in_flight.remove(&seq) else { return };
+        let Some(attempt) = self.landed(seq) else { return };
         if attempt.is_void {
             return self.forget(&attempt);
         }
@@ -44,6 +44,23 @@ impl Machine {
             self.settled(entry, verdict, effects);
         }
         self.disable_where_hopeless(verdict == Verdict::Dead(Reason::Gone), now, effects);
+    }
+
+    pub(super) fn sent(&mut self, seq: Seq, now: Timestamp) {
+        if let (Some(attempt), Some(bucket)) = (self.in_flight.get_mut(&seq), &mut self.bucket)
+            && !std::mem::replace(&mut attempt.is_sent, true)
+        {
+            bucket.take(now);
+        }
+    }
+
+    /// It is in the air no more; what was never sent does not count for the rate limit.
+    fn landed(&mut self, seq: Seq) -> Option<InFlight> {
+        let attempt = self.in_flight.remove(&seq)?;
+        if let Some(bucket) = self.bucket.as_mut().filter(|_| !attempt.is_sent) {
+            bucket.release();
+        }
+        Some(attempt)
     }
 
     /// What circuit and window learn of an attempt.
@@ -97,7 +114,7 @@ impl Machine {
     }
 
     pub(super) fn returned(&mut self, seq: Seq, now: Timestamp) {
-        let Some(attempt) = self.in_flight.remove(&seq) else { return };
+        let Some(attempt) = self.landed(seq) else { return };
         if attempt.is_void {
             return self.forget(&attempt);
         }

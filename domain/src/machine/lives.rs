@@ -240,6 +240,7 @@ impl World {
             Happening::Deliver(input) => {
                 match &input {
                     Input::Finished { seq, .. } | Input::Returned(seq) => drop(self.in_flight.remove(seq)),
+                    Input::Sent(_) => self.sent(),
                     Input::Fresh(entries) => self.announced.extend(entries.iter().map(|entry| entry.seq)),
                     Input::Rewound(seq) => self.announced.extend(self.queue.range(seq..).map(|(seq, _)| *seq)),
                     _ => {}
@@ -398,6 +399,29 @@ impl World {
             let low = self.in_flight.values().filter(|batch| batch[0].origin == Origin::Backfill).count();
             assert!(low <= (self.machine.window.size() / 2).max(1), "{low} of a backfill in flight");
         }
+        if self.settings.is_strict {
+            assert_eq!(self.in_flight.len(), 1, "not one at a time");
+            let oldest = self.queue.keys().find(|seq| self.announced.contains(*seq));
+            assert_eq!(oldest, Some(&entry.seq), "not the oldest");
+        }
+        let life = self.life;
+        if self.chance.one_in(50) {
+            return self.plan(1, life, Happening::Deliver(Input::Returned(entry.seq)));
+        }
+        // It may have to wait for its turn.
+        let turn = if self.settings.rate.is_some() && self.chance.one_in(3) { self.chance.below(3000) } else { 0 };
+        self.plan(turn, life, Happening::Deliver(Input::Sent(entry.seq)));
+        let outcome = self.mood.answer(&mut self.chance, &batch);
+        let seqs: Vec<Seq> = batch.iter().map(|entry| entry.seq).collect();
+        self.sent_with.extend(seqs.iter().map(|seq| (*seq, seqs.clone())));
+        self.last_code.extend(batch.iter().map(|entry| (entry.seq, outcome.status_code)));
+        let took = if outcome.class == Class::TimeoutResponse { 10_000 } else { 1 + self.chance.below(300) };
+        let input = Input::Finished { seq: entry.seq, outcome, took: Duration::from_millis(took) };
+        self.plan(turn + took, life, Happening::Deliver(input));
+    }
+
+    /// An attempt goes out.
+    fn sent(&mut self) {
         if let Some(rate) = self.settings.rate {
             self.attempted_at.push(self.now);
             let within = |seconds: u64| {
@@ -409,22 +433,6 @@ impl World {
                 assert!(within(seconds) <= most, "{} within {seconds} s at {rate}", within(seconds));
             }
         }
-        if self.settings.is_strict {
-            assert_eq!(self.in_flight.len(), 1, "not one at a time");
-            let oldest = self.queue.keys().find(|seq| self.announced.contains(*seq));
-            assert_eq!(oldest, Some(&entry.seq), "not the oldest");
-        }
-        let life = self.life;
-        if self.chance.one_in(50) {
-            return self.plan(1, life, Happening::Deliver(Input::Returned(entry.seq)));
-        }
-        let outcome = self.mood.answer(&mut self.chance, &batch);
-        let seqs: Vec<Seq> = batch.iter().map(|entry| entry.seq).collect();
-        self.sent_with.extend(seqs.iter().map(|seq| (*seq, seqs.clone())));
-        self.last_code.extend(batch.iter().map(|entry| (entry.seq, outcome.status_code)));
-        let took = if outcome.class == Class::TimeoutResponse { 10_000 } else { 1 + self.chance.below(300) };
-        let input = Input::Finished { seq: entry.seq, outcome, took: Duration::from_millis(took) };
-        self.plan(took, life, Happening::Deliver(input));
     }
 
     fn digest(&mut self, first: Entry, before: breaker::State) {

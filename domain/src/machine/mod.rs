@@ -74,6 +74,8 @@ struct InFlight {
     is_probe: bool,
     /// It tells of all that waits.
     is_digest: bool,
+    /// It is on its way to the receiver.
+    is_sent: bool,
     /// Its deliveries were settled otherwise.
     is_void: bool,
 }
@@ -153,6 +155,7 @@ impl Machine {
             Input::Fetched { .. } | Input::FetchFailed { .. } | Input::Tick => {}
             Input::Finished { seq, outcome, took } => self.finished(seq, &outcome, took, now, dice, effects),
             Input::Act(action) => self.breaker.act(action),
+            Input::Sent(seq) => self.sent(seq, now),
             Input::Returned(seq) => self.returned(seq, now),
             Input::Parted { first, n } => self.part(first, n),
             Input::Configured { settings, is_new_target } => self.configured(settings, is_new_target),
@@ -179,7 +182,10 @@ impl Machine {
         if self.slots() == 0 || (self.is_digesting() && self.is_coming()) {
             return None;
         }
-        let rate = self.bucket.as_ref().map(Bucket::next_at);
+        let rate = match &self.bucket {
+            None => None,
+            Some(bucket) => Some(bucket.next_at()?),
+        };
         let others = match self.settings.batch {
             None => self.next().map(|_| None)?,
             Some(_) => match self.cut()? {
@@ -204,6 +210,11 @@ impl Machine {
             breaker::State::Probing => self.in_flight.get(&seq).is_some_and(|attempt| attempt.is_probe),
         };
         may && !self.is_stopped() && self.in_flight.contains_key(&seq)
+    }
+
+    /// Whether [`Input::Sent`] is wanted.
+    pub fn is_limited(&self) -> bool {
+        self.bucket.is_some()
     }
 
     /// Whether this entry is held: due, under way, or waiting for another try.

@@ -186,12 +186,16 @@ fn a_rate_limit_spreads_attempts_and_wakes_for_the_next() {
     let all = (1..=4).map(entry).collect();
     let effects = drive(&mut machine, Input::Fetched { lease: 1, entries: all, is_end: true }, 0);
     assert_eq!(effects, [Effect::Attempt(entry(1)), Effect::Attempt(entry(2))]);
+    // They wait for their turn: until then nobody knows when the next may go.
+    assert_eq!(machine.wake_at(), None);
     for seq in [1, 2] {
+        drive(&mut machine, Input::Sent(Seq(seq)), 0);
         let done = Input::Finished { seq: Seq(seq), outcome: Outcome::answered(200, None), took: TOOK };
         assert!(matches!(drive(&mut machine, done, 10)[..], [Effect::Settle(..)]));
     }
     assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(500)));
     assert_eq!(drive(&mut machine, Input::Tick, 500), [Effect::Attempt(entry(3))]);
+    drive(&mut machine, Input::Sent(Seq(3)), 800);
     assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(1000)));
 }
 

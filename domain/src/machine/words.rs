@@ -49,6 +49,10 @@ pub enum Input {
         /// Of the [`Effect::Fetch`] that this answers.
         lease: u64,
     },
+    /// This attempt goes out now: it counts for the rate limit from now on. Wanted where [`Machine::is_limited`] says so.
+    ///
+    /// [`Machine::is_limited`]: super::Machine::is_limited
+    Sent(Seq),
     /// An attempt ended.
     Finished {
         /// Which.
