@@ -165,6 +165,9 @@ impl DeliveryActor {
                 }
                 Effect::Disable(why) => self.disable(why, context),
                 Effect::Circuit(circuit, until, memory) => {
+                    if circuit == Circuit::Open {
+                        self.payloads.retain(|seq, _| self.machine.holds(*seq));
+                    }
                     if circuit == Circuit::Open && self.live.circuit().0 != Circuit::Open {
                         self.shared.metrics.circuit_opened();
                     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Due, Effect, InFlight, Machine, due::is_live};
+use super::{Effect, InFlight, Machine, due::is_live};
 use crate::{Class, Outcome, Seq, Timestamp, Verdict, breaker, delivery::Entry, retry::Dice};
 
 impl Machine {
@@ -50,14 +50,10 @@ impl Machine {
     /// What was held is settled, or read again. What is still under way from before the outage is settled, too, if the
     /// digest told of it.
     fn read_anew(&mut self) {
-        self.ready = Due::default();
-        self.retries.clear();
-        self.held.clear();
         for attempt in self.in_flight.values_mut() {
             attempt.is_void = is_live(&attempt.entry);
-            self.held.extend(std::iter::once(&attempt.entry).chain(&attempt.rest).map(|entry| entry.seq));
         }
-        self.rewound(Seq(1));
+        self.let_go();
     }
 
     /// An attempt ended whose deliveries a digest has told of meanwhile.

@@ -23,6 +23,15 @@ fn tripped(late: u64, origin: Origin, waiting: u64) -> (Machine, i64) {
     (machine, probe_at)
 }
 
+/// The circuit is half open, and the queue is read.
+fn probe(machine: &mut Machine, now: i64, waiting: u64) -> Vec<Effect> {
+    let effects = drive(machine, Input::Tick, now);
+    let lease =
+        effects.iter().find_map(|effect| if let Effect::Fetch { lease, .. } = effect { Some(*lease) } else { None });
+    let entries = (1..=waiting).map(entry).collect();
+    drive(machine, Input::Fetched { lease: lease.unwrap(), entries, is_end: true }, now)
+}
+
 fn finish(machine: &mut Machine, seq: u64, code: u16, now: i64) -> Vec<Effect> {
     let outcome = Outcome::answered(code, None);
     drive(machine, Input::Finished { seq: Seq(seq), outcome, took: TOOK }, now)
@@ -35,7 +44,7 @@ fn digest_of(effects: &[Effect]) -> Option<u64> {
 #[test]
 fn the_probe_is_a_digest_and_after_it_the_queue_is_read_anew() {
     let (mut machine, now) = tripped(2, Origin::Live, 9);
-    let effects = drive(&mut machine, Input::Tick, now);
+    let effects = probe(&mut machine, now, 9);
     assert_eq!(digest_of(&effects), Some(1));
     assert!(machine.is_digest(Seq(1)) && !machine.is_digest(Seq(2)));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Attempt(_))));
@@ -50,7 +59,7 @@ fn the_probe_is_a_digest_and_after_it_the_queue_is_read_anew() {
 #[test]
 fn what_a_person_asked_for_is_settled_by_itself() {
     let (mut machine, now) = tripped(2, Origin::Replay, 9);
-    drive(&mut machine, Input::Tick, now);
+    probe(&mut machine, now, 9);
     finish(&mut machine, 1, 200, now + 1);
     let effects = finish(&mut machine, 2, 200, now + 2);
     assert!(matches!(effects[..], [Effect::Settle(Entry { seq: Seq(2), .. }, Verdict::Delivered), ..]), "{effects:?}");
@@ -59,12 +68,12 @@ fn what_a_person_asked_for_is_settled_by_itself() {
 #[test]
 fn a_digest_that_fails_opens_the_circuit_again_and_one_that_is_refused_is_the_last() {
     let (mut machine, now) = tripped(0, Origin::Live, 9);
-    drive(&mut machine, Input::Tick, now);
+    probe(&mut machine, now, 9);
     let effects = finish(&mut machine, 1, 503, now + 1);
     assert!(matches!(effects[0], Effect::Settle(Entry { seq: Seq(1), .. }, Verdict::Retry { .. })));
     assert_eq!(machine.breaker.circuit(), Circuit::Open);
     let now = machine.wake_at().unwrap().millis();
-    assert_eq!(digest_of(&drive(&mut machine, Input::Tick, now)), Some(1));
+    assert_eq!(digest_of(&probe(&mut machine, now, 9)), Some(1));
     let effects = finish(&mut machine, 1, 400, now + 1);
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Attempt(_))), "{effects:?}");
     assert_eq!(machine.breaker.circuit(), Circuit::Closed);
@@ -73,14 +82,14 @@ fn a_digest_that_fails_opens_the_circuit_again_and_one_that_is_refused_is_the_la
 #[test]
 fn one_alone_is_sent_as_it_is() {
     let (mut machine, now) = tripped(0, Origin::Live, 1);
-    let effects = drive(&mut machine, Input::Tick, now);
+    let effects = probe(&mut machine, now, 1);
     assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Attempt(_))).count(), 1);
 }
 
 #[test]
 fn a_digest_that_may_not_be_sent_gives_way_to_each() {
     let (mut machine, now) = tripped(0, Origin::Live, 9);
-    drive(&mut machine, Input::Tick, now);
+    probe(&mut machine, now, 9);
     let blocked = Input::Finished { seq: Seq(1), outcome: Outcome::failed(crate::Class::Blocked), took: TOOK };
     let effects = drive(&mut machine, blocked, now + 1);
     assert_eq!(digest_of(&effects), None);

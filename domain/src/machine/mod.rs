@@ -269,6 +269,10 @@ impl Machine {
         }
         let now = (self.breaker.circuit(), self.breaker.memory());
         if now != self.told {
+            if now.0 == Circuit::Open && self.told.0 != Circuit::Open {
+                // Before anything is attempted again, the queue is read anew.
+                self.let_go();
+            }
             self.told = now;
             let until = match self.breaker.state() {
                 breaker::State::Tripped { until } if !self.breaker.is_held() => Some(until),

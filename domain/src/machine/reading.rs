@@ -1,6 +1,6 @@
 //! Reading on in the queue, and work that is told of.
 
-use super::{Effect, HELD_MAX, Machine, READY_MAX};
+use super::{Due, Effect, HELD_MAX, Machine, READY_MAX};
 use crate::{Seq, Timestamp, breaker, delivery::Entry};
 
 /// Entries asked for at a time until the endpoint has shown that it takes more: after a start, a thousand endpoints
@@ -43,6 +43,17 @@ impl Machine {
         self.cursor = self.cursor.min(seq.previous());
         self.is_fetching = false;
         self.nudged();
+    }
+
+    /// Holds nothing any more but what is under way: the queue is read anew. What is left alone for long takes no memory.
+    pub(super) fn let_go(&mut self) {
+        self.ready = Due::default();
+        self.retries.clear();
+        self.held.clear();
+        for attempt in self.in_flight.values() {
+            self.held.extend(std::iter::once(&attempt.entry).chain(&attempt.rest).map(|entry| entry.seq));
+        }
+        self.rewound(Seq(1));
     }
 
     pub(super) fn fetched(&mut self, entries: Vec<Entry>, is_end: bool, now: Timestamp) {

@@ -100,7 +100,15 @@ fn a_probe_that_could_not_be_made_does_not_spin() {
         drive(&mut machine, Input::Returned(seq), 3);
     }
     let probing = machine.wake_at().unwrap().millis();
+    // While it was left alone it held nothing.
+    assert!(machine.held.is_empty());
     let effects = drive(&mut machine, Input::Tick, probing);
+    assert!(
+        matches!(effects[..], [Effect::Fetch { lease: 2, .. }, Effect::Circuit(Circuit::HalfOpen, ..)]),
+        "{effects:?}"
+    );
+    let entries = (1..=9).map(entry).collect();
+    let effects = drive(&mut machine, Input::Fetched { lease: 2, entries, is_end: true }, probing);
     let probe =
         effects.iter().find_map(|effect| if let Effect::Attempt(entry) = effect { Some(entry.seq) } else { None });
     let effects = drive(&mut machine, Input::Returned(probe.unwrap()), probing);
