@@ -16,6 +16,7 @@ use loghorn_storage::{Closing, Store, rocks};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
+    admin_key::{self, AdminKeyError},
     config::{Config, ConfigError, ServeArgs},
     files::{self, Share},
     telemetry,
@@ -48,12 +49,22 @@ pub enum StartError {
     /// The settings cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody may be let in from outside without keys and TLS.
+    /// Keys would be read on the way, or there is none to show.
     #[error(
-        "refusing to listen on {0}: the API is open, so it listens on loopback only\n  Bind to 127.0.0.1 and put a \
-         proxy that authenticates in front of it:  --bind 127.0.0.1:{port}", port = .0.port()
+        "refusing to listen on {addr}, which others reach: {why}\n  Add:  {add}\n  Or stay on loopback:  \
+         --bind 127.0.0.1:{port}", port = .addr.port()
     )]
-    NotLoopback(SocketAddr),
+    NotLoopback {
+        /// Where it was to listen.
+        addr: SocketAddr,
+        /// What is missing.
+        why: &'static str,
+        /// What to add.
+        add: String,
+    },
+    /// The admin key cannot be used.
+    #[error(transparent)]
+    AdminKey(#[from] AdminKeyError),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {error}\n  Is Loghorn already running there?  Another port:  --bind {ip}:{next}", ip = addr.ip(), next = addr.port().wrapping_add(1))]
     Bind {
@@ -76,9 +87,7 @@ pub enum StartError {
 impl App {
     /// Starts it; must be called within a running actix system. When this returns, requests are served.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        if !config.bind.ip().is_loopback() {
-            return Err(StartError::NotLoopback(config.bind));
-        }
+        check_bind(&config)?;
         let bind = |error| StartError::Bind { addr: config.bind, error };
         // Before the store is touched: two servers on one port is the usual mistake.
         let listener = TcpListener::bind(config.bind).map_err(bind)?;
@@ -91,6 +100,8 @@ impl App {
         let share = Share::of(files::raise_limit(), config.workers);
         let store = open(&config, share.store, &*random, clock.clone()).await?;
         let closing = store.closing.clone();
+        let file_key = admin_key::read_or_make(&config.data, &*random)?;
+        let given = config.admin_key.clone().map(|key| ("LOGHORN_ADMIN_KEY", key));
         let mut egress = config.egress.clone();
         egress.own.push(addr);
         let options = Options {
@@ -101,13 +112,16 @@ impl App {
             backlog_high: config.backlog_high,
             retention: config.retention,
             public_url: config.public_url.clone(),
+            admin_keys: [("admin.key", file_key)].into_iter().chain(given).collect(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
         };
         let system = System::start(store, clock, random, options).await?;
         let state = loghorn_web::State::new(
             system.clone(),
             loghorn_web::Options {
-                hosts: config.hosts.clone(),
+                hosts: config.names(),
+                requires_key: config.requires_key(),
+                is_behind_proxy: config.behind_tls_proxy,
                 body_bytes_max: config.body_bytes_max,
                 version: env!("CARGO_PKG_VERSION"),
             },
@@ -163,6 +177,24 @@ impl App {
     }
 }
 
+/// Beyond loopback keys must be shown, and nobody may read them on the way.
+fn check_bind(config: &Config) -> Result<(), StartError> {
+    if config.bind.ip().is_loopback() {
+        return Ok(());
+    }
+    let refuse = |why, add| Err(StartError::NotLoopback { addr: config.bind, why, add });
+    if !config.behind_tls_proxy {
+        let why = "keys would cross the network unencrypted (TLS of its own is not available yet)";
+        return refuse(why, "--behind-tls-proxy, with a proxy that speaks TLS in front".into());
+    }
+    if config.admin_key.is_none() && admin_key::read(&config.data)?.is_none() {
+        let data = config.data.display();
+        let add = format!("LOGHORN_ADMIN_KEY in the environment, or start once on loopback, which makes one in {data}");
+        return refuse("there is no admin key", add);
+    }
+    Ok(())
+}
+
 async fn open(
     config: &Config,
     open_files_max: i32,
@@ -185,7 +217,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error}");
             match error {
-                StartError::Config(_) | StartError::NotLoopback(_) => ExitCode::from(EXIT_CONFIG),
+                StartError::Config(_) | StartError::NotLoopback { .. } => ExitCode::from(EXIT_CONFIG),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -200,9 +232,9 @@ async fn serve(args: &ServeArgs) -> Result<(), StartError> {
     let mut stop = Signals::new().map_err(StartError::Server)?;
     let is_new = !config.data.join("CURRENT").exists();
     let (drain, data) = (config.drain, config.data.display().to_string());
-    let origins = config.origins.clone();
+    let (origins, requires_key) = (config.origins.clone(), config.requires_key());
     let app = App::start(config).await?;
-    greet(&app, &data, is_new, &origins, began.elapsed());
+    greet(&app, &data, is_new, requires_key, &origins, began.elapsed());
     let signal = stop.next().await;
     let under_way = app.system.attempting();
     eprintln!("Draining {under_way} deliveries ({} s)… Ctrl-C again to stop now; nothing is lost.", drain.as_secs());
@@ -224,6 +256,7 @@ fn greet(
     app: &App,
     data: &str,
     is_new: bool,
+    requires_key: bool,
     origins: &std::collections::BTreeMap<&'static str, String>,
     took: Duration,
 ) {
@@ -232,7 +265,10 @@ fn greet(
     let new = if is_new { " (new)" } else { "" };
     eprintln!("Loghorn {}   data {data}{new}   config: {config}\n", env!("CARGO_PKG_VERSION"));
     eprintln!("  API         http://{addr}/api/v1     docs http://{addr}/docs");
-    eprintln!("  Access      open, loopback only\n");
+    match requires_key {
+        true => eprintln!("  Access      with a key; the admin's: {data}/admin.key\n"),
+        false => eprintln!("  Access      open, loopback only\n"),
+    }
     let Recovered { subscriptions, queued, retrying, dead, unrouted } = app.system.recovered();
     if !is_new {
         eprintln!(

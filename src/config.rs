@@ -5,14 +5,14 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use ipnet::IpNet;
 use loghorn_actors::{DeliveryOptions, Retention};
-use loghorn_domain::{egress, event::Limits, notice};
+use loghorn_domain::{access::Token, egress, event::Limits, notice};
 
 /// Everything that `loghorn serve` can be told.
 #[derive(Debug, Clone)]
@@ -25,6 +25,12 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Where people reach this server, such as `https://loghorn.example.com`: links in webhooks begin with it.
     pub public_url: String,
+    /// Who must show a key.
+    pub auth: Auth,
+    /// Whether a proxy that speaks TLS stands before it, so that it may listen beyond loopback.
+    pub behind_tls_proxy: bool,
+    /// An admin key from the environment; never written anywhere.
+    pub admin_key: Option<Token>,
     /// Threads that serve HTTP.
     pub workers: usize,
     /// Where webhooks may go.
@@ -53,6 +59,15 @@ pub struct Config {
     pub origins: BTreeMap<&'static str, String>,
 }
 
+/// Who must show a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Nobody on loopback; elsewhere everyone, and behind a proxy too, which may let in the world.
+    Auto,
+    /// Everyone.
+    Required,
+}
+
 /// The form of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -72,6 +87,9 @@ impl Default for Config {
             data: "./loghorn-data".into(),
             hosts: Vec::new(),
             public_url: String::new(),
+            auth: Auth::Auto,
+            behind_tls_proxy: false,
+            admin_key: None,
             workers: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
             egress: egress::Policy::default(),
             delivery: DeliveryOptions::default(),
@@ -98,6 +116,12 @@ pub struct ServeArgs {
     /// Data directory [default: ./loghorn-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Who must show a key: auto (nobody on loopback) or required (everyone) [default: auto]
+    #[arg(long, value_name = "WHO")]
+    pub auth: Option<String>,
+    /// A proxy that speaks TLS stands before it: it may listen beyond loopback
+    #[arg(long)]
+    pub behind_tls_proxy: bool,
     /// Configuration file, instead of ./loghorn.toml
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -135,6 +159,16 @@ const KEYS: &[(&str, Apply)] = &[
     ("data", |c, v| set(&mut c.data, v, "a directory")),
     ("hosts", |c, v| list(&mut c.hosts, v, "names")),
     ("public_url", |c, v| base_url(&mut c.public_url, v)),
+    ("auth", |c, v| {
+        c.auth = match v {
+            // `open`: as it is on loopback.
+            "auto" | "open" => Auth::Auto,
+            "required" => Auth::Required,
+            _ => return Err("expected auto or required".into()),
+        };
+        Ok(())
+    }),
+    ("behind_tls_proxy", |c, v| set(&mut c.behind_tls_proxy, v, "true or false")),
     ("workers", |c, v| positive(&mut c.workers, v)),
     ("log", |c, v| {
         c.log = match v {
@@ -172,10 +206,30 @@ const KEYS: &[(&str, Apply)] = &[
 
 /// Settings of the command line as a client, which may stand in the same file.
 const CLIENT_KEYS: [&str; 1] = ["server"];
+/// Secrets of the server and of the command line. They come from the environment alone, and no error shows them.
+const ADMIN_KEY: &str = "LOGHORN_ADMIN_KEY";
+const CLIENT_KEY: &str = "LOGHORN_KEY";
 const PREFIX: &str = "LOGHORN_";
 const FILE: &str = "loghorn.toml";
 
 impl Config {
+    /// Whether nobody may call without a key.
+    pub fn requires_key(&self) -> bool {
+        self.auth == Auth::Required || self.behind_tls_proxy || !self.bind.ip().is_loopback()
+    }
+
+    /// Every name that the `Host` header may say, beside those of loopback: also where it listens, and its public name.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.hosts.clone();
+        names.push(match self.bind.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        });
+        let public = url::Url::parse(&self.public_url).ok();
+        names.extend(public.and_then(|url| url.host_str().map(str::to_owned)));
+        names
+    }
+
     /// The settings that `args`, the environment and the files make together.
     pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
         let mut config = Self::default();
@@ -217,9 +271,16 @@ impl Config {
         variables: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
     ) -> Result<(), ConfigError> {
         for (name, value) in variables {
+            if name == ADMIN_KEY {
+                let token = value.to_str().and_then(Token::own);
+                let expected = "expected 32 to 256 visible ASCII characters, such as: openssl rand -hex 32";
+                let wrong = || ConfigError(format!("environment variable {ADMIN_KEY}: {expected}"));
+                self.admin_key = Some(token.ok_or_else(wrong)?);
+                continue;
+            }
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
             let Some(key) = name.strip_prefix(PREFIX) else { continue };
-            let is_client = CLIENT_KEYS.iter().any(|client| variable(client) == name);
+            let is_client = name == CLIENT_KEY || CLIENT_KEYS.iter().any(|client| variable(client) == name);
             // `LOGHORN_TEST_…` belongs to tests.
             if is_client || key.starts_with("TEST_") {
                 continue;
@@ -232,7 +293,13 @@ impl Config {
     }
 
     fn apply_flags(&mut self, args: &ServeArgs) -> Result<(), ConfigError> {
-        let flags = [("bind", &args.bind), ("data", &args.data), ("log", &args.log), ("log_level", &args.log_level)];
+        let flags = [
+            ("bind", &args.bind),
+            ("data", &args.data),
+            ("auth", &args.auth),
+            ("log", &args.log),
+            ("log_level", &args.log_level),
+        ];
         for (key, value) in flags {
             if let Some(value) = value {
                 self.apply(key, value, &format!("--{}", key.replace('_', "-")))?;
@@ -243,6 +310,9 @@ impl Config {
         }
         if !args.hosts.is_empty() {
             self.apply("hosts", &args.hosts.join(","), "--host")?;
+        }
+        if args.behind_tls_proxy {
+            self.apply("behind_tls_proxy", "true", "--behind-tls-proxy")?;
         }
         if args.allow_http {
             self.apply("egress.allow_http", "true", "--allow-http")?;

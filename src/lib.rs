@@ -3,11 +3,13 @@
 //! This crate puts the parts together: [`app`] starts store, actors and web; [`config`] says with which settings;
 //! [`cli`] is the command line. Tests and benches start [`App`] in their own process.
 
+mod admin_key;
 pub mod app;
 pub mod cli;
 pub mod config;
 mod files;
 mod telemetry;
 
+pub use admin_key::AdminKeyError;
 pub use app::App;
 pub use config::Config;

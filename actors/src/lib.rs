@@ -13,6 +13,7 @@ mod directory;
 mod gate;
 mod ingest;
 mod jobs;
+mod keys;
 mod letters;
 pub mod metrics;
 mod notices;
@@ -31,12 +32,13 @@ mod system;
 
 use std::time::Duration;
 
-use loghorn_domain::{breaker, egress, event::Limits, retry};
+use loghorn_domain::{access::Token, breaker, egress, event::Limits, retry};
 
 pub use directory::{Directory, Live};
 pub use gate::{Overloaded, Reservation};
 pub use ingest::{AppendError, Ingest, RETRY_AFTER};
 pub use jobs::{BackfillRequest, Job, JobError, Jobs};
+pub use keys::{Holder, KEYS_MAX, KeyError, Keys};
 pub use metrics::Metrics;
 pub use subscriptions::{ChangeError, Subscriptions};
 pub use system::{CircuitError, Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
@@ -69,6 +71,8 @@ pub struct Options {
     pub user_agent: String,
     /// What links in webhooks begin with; empty: they are relative.
     pub public_url: String,
+    /// Admin keys that come with the start, each with where it came from.
+    pub admin_keys: Vec<(&'static str, Token)>,
 }
 
 /// Settings of deliveries.

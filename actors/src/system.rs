@@ -19,7 +19,7 @@ use loghorn_domain::{
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 
 use crate::{
-    AppendError, Directory, Ingest, Metrics, Options, Random, Subscriptions,
+    AppendError, Directory, Ingest, Keys, Metrics, Options, Random, Subscriptions,
     changes::Changes,
     circuits::Circuits,
     delivery::Act,
@@ -40,6 +40,7 @@ pub struct System {
     ingest: Ingest,
     router: Slot<RouterActor>,
     jobs: Arc<Jobs>,
+    keys: Arc<Keys>,
     recovered: Recovered,
     is_draining: Arc<AtomicBool>,
 }
@@ -183,6 +184,7 @@ impl System {
         let metrics = Arc::new(Metrics::default());
         let directory = Arc::new(Directory::default());
         directory.set_routed(store.queue.cursor().await?);
+        let keys = Keys::load(store.clone(), clock.clone(), random.clone(), &options.admin_keys).await?;
         let circuits = Arc::new(Circuits::load(store.clone()).await?);
         let notices = Arc::new(Notices::new(metrics.clone()));
         let shared = Arc::new(Shared {
@@ -215,7 +217,7 @@ impl System {
         let ingest = Ingest::new(gate, ingest_slot, metrics, notices, clock, is_draining.clone());
         notices_arbiter.spawn(notices::append(shared.clone(), ingest.clone()));
         notices_arbiter.spawn(notices::watch(shared.clone()));
-        Ok(Self { shared, ingest, router, jobs, recovered, is_draining })
+        Ok(Self { shared, ingest, router, jobs, keys: Arc::new(keys), recovered, is_draining })
     }
 
     /// The way in.
@@ -231,6 +233,11 @@ impl System {
     /// The jobs.
     pub fn jobs(&self) -> &Arc<Jobs> {
         &self.jobs
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.keys
     }
 
     /// What each endpoint is doing now.

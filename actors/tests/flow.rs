@@ -61,6 +61,7 @@ async fn system_over(store: Store) -> System {
         retention: Retention::default(),
         user_agent: "test".into(),
         public_url: String::new(),
+        admin_keys: Vec::new(),
     };
     let random = Arc::new(Counting(AtomicU64::new(1)));
     System::start(store, Arc::new(TestClock(Instant::now())), random, options).await.unwrap()

@@ -193,6 +193,7 @@ pub async fn system(store: loghorn_storage::Store, in_flight: u16, threads: usiz
         retention: Default::default(),
         user_agent: "bench".into(),
         public_url: String::new(),
+        admin_keys: Vec::new(),
     };
     let clock = Arc::new(WallClock(Instant::now()));
     let random = Arc::new(Counting(std::sync::atomic::AtomicU64::new(0x1234_5678_9abc_def1)));

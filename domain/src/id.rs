@@ -202,36 +202,51 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
-/// A job's id: `job_` and a UUIDv7.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(Arc<str>);
+macro_rules! timed_id {
+    ($(#[$doc:meta])* $id:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $id(Arc<str>);
 
-impl JobId {
-    /// The id of a job that began at `at`; `number` tells those of one moment apart.
-    pub fn new(at: Timestamp, number: u32) -> Self {
-        Self(format!("job_{:032x}", sortable(at, number, Seq(0))).into())
-    }
+        impl $id {
+            /// The id of one made at `at`; `number` tells those of one moment apart.
+            pub fn new(at: Timestamp, number: u32) -> Self {
+                Self(format!(concat!($prefix, "{:032x}"), sortable(at, number, Seq(0))).into())
+            }
 
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+            /// The id.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $id {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let parsed = text.strip_prefix($prefix).and_then(unsortable);
+                parsed.map(|_| Self(Arc::from(text))).ok_or(ParseIdError { prefix: $prefix })
+            }
+        }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl FromStr for JobId {
-    type Err = ParseIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = text.strip_prefix("job_").and_then(unsortable);
-        parsed.map(|_| Self(Arc::from(text))).ok_or(ParseIdError { prefix: "job_" })
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+timed_id!(
+    /// A job's id: `job_` and a UUIDv7.
+    JobId,
+    "job_"
+);
+timed_id!(
+    /// A key's id: `key_` and a UUIDv7. No secret: it names the key and lets nobody in.
+    KeyId,
+    "key_"
+);
 
 macro_rules! serde_as_text {
     ($($id:ty),*) => {$(
@@ -250,7 +265,7 @@ macro_rules! serde_as_text {
     )*};
 }
 
-serde_as_text!(EventId, DeliveryId, SubscriptionId, JobId);
+serde_as_text!(EventId, DeliveryId, SubscriptionId, JobId, KeyId);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number: the time and the dice are arguments. That is what
 //! lets the delivery machine be tested by thousands of seeded lives in virtual time.
 
+pub mod access;
 pub mod breaker;
 pub mod bucket;
 pub mod delivery;
@@ -31,7 +32,7 @@ pub mod window;
 pub use delivery::{Class, Origin, Outcome, Verdict};
 pub use event::{Draft, Event, NewEvent};
 pub use event_type::{EventType, Pattern};
-pub use id::{DeliveryId, EndpointNo, EventId, JobId, Seq, SubscriptionId};
+pub use id::{DeliveryId, EndpointNo, EventId, JobId, KeyId, Seq, SubscriptionId};
 pub use level::Level;
 pub use subscription::Subscription;
 pub use time::{Clock, Span, Timestamp};

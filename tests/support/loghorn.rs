@@ -220,7 +220,10 @@ fn spawn(
     let words: Vec<OsString> = wrapper.iter().map(OsString::from).chain([binary().into()]).collect();
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
-    command.arg("serve").args(["--bind", "127.0.0.1:0", "--log", "json", "--data"]).arg(data).args(args);
+    command.arg("serve").args(["--log", "json", "--data"]).arg(data).args(args);
+    if !args.iter().any(|arg| arg == "--bind") {
+        command.args(["--bind", "127.0.0.1:0"]);
+    }
     command.env_clear().envs(env.iter().map(|(k, v)| (k, v))).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let stderr = child.stderr.take().unwrap();

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
 use actix_web::{
@@ -10,9 +11,9 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use loghorn_actors::{
-    AppendError, ChangeError, CircuitError, JobError, Overloaded, RETRY_AFTER, ReplayError, TestError,
+    AppendError, ChangeError, CircuitError, JobError, KeyError, Overloaded, RETRY_AFTER, ReplayError, TestError,
 };
-use loghorn_domain::{Problem as Wrong, Timestamp};
+use loghorn_domain::{Problem as Wrong, Timestamp, access::Scope};
 use loghorn_storage::Error as StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -60,19 +61,46 @@ pub struct Error {
     detail: String,
     remedy: String,
     errors: Vec<Item>,
-    retry_after: bool,
+    retry_after: Option<Duration>,
     allow: Option<&'static str>,
 }
+
+const SHOW_A_KEY: &str =
+    "send Authorization: Bearer and the key; an admin makes one with: loghorn key create NAME --scope read";
 
 impl Error {
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         let (detail, remedy) = (detail.into(), remedy.into());
-        Self { status, kind, detail, remedy, errors: Vec::new(), retry_after: false, allow: None }
+        Self { status, kind, detail, remedy, errors: Vec::new(), retry_after: None, allow: None }
     }
 
     /// 400: cannot be read.
     pub fn malformed(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail, remedy)
+    }
+
+    /// 401: no key.
+    pub fn no_key() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "no-key", "a key is needed, and none was shown", SHOW_A_KEY)
+    }
+
+    /// 401: a key that lets nobody in. Of shippers 403: that is what theirs call an unknown one.
+    pub fn wrong_key(is_shipper: bool) -> Self {
+        let status = if is_shipper { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+        Self::new(status, "wrong-key", "the key is not known here: it is wrong, revoked or expired", SHOW_A_KEY)
+    }
+
+    /// 403: the key is for something else.
+    pub fn scope(name: &str, scope: Scope, needed: Scope) -> Self {
+        let detail = format!("the key {name:?} has the scope {scope}, and this needs {needed}");
+        Self::new(StatusCode::FORBIDDEN, "scope", detail, format!("show a key with the scope {needed}"))
+    }
+
+    /// 429: too many wrong keys.
+    pub fn barred(left: Duration) -> Self {
+        let detail = "too many wrong keys came from this address within a minute";
+        let remedy = "correct the key, and come again after the seconds in Retry-After";
+        Self { retry_after: Some(left), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "wrong-keys", detail, remedy) }
     }
 
     /// 403: not from there.
@@ -149,7 +177,7 @@ impl Error {
     /// 503 with `Retry-After`.
     pub fn unavailable(kind: &'static str, detail: impl Into<String>) -> Self {
         let remedy = "send it again after the seconds in Retry-After";
-        Self { retry_after: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail, remedy) }
+        Self { retry_after: Some(RETRY_AFTER), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail, remedy) }
     }
 
     /// Nothing to be done about it by sending it again: 422 in place of a 400, which some shippers repeat for ever.
@@ -211,8 +239,11 @@ impl ResponseError for Error {
         };
         let mut answer = HttpResponse::build(self.status);
         answer.insert_header(("X-Request-Id", request_id));
-        if self.retry_after {
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER.as_secs().to_string()));
+        if let Some(after) = self.retry_after {
+            answer.insert_header((header::RETRY_AFTER, after.as_secs_f64().ceil().to_string()));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if let Some(allow) = self.allow {
             answer.insert_header((header::ALLOW, allow));
@@ -280,6 +311,16 @@ impl From<JobError> for Error {
             JobError::NotFound => Self::not_found("job"),
             JobError::Conflict { detail, remedy } => Self::conflict(detail, remedy),
             JobError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::NotFound => Self::not_found("key"),
+            KeyError::TooMany => Self::conflict(error.to_string(), "revoke those that are not used any more"),
+            KeyError::Store(error) => error.into(),
         }
     }
 }

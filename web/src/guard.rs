@@ -1,4 +1,4 @@
-//! Who gets in while the API is open: only those who talk to it on purpose.
+//! Who gets in: only those who talk to it on purpose, and, where keys are required, only those who show one.
 //!
 //! A page of another site in the same person's browser must get nothing: `Host` must be a name we answer to (against
 //! DNS rebinding), and an unsafe request with an `Origin` must come from that same host.
@@ -7,20 +7,22 @@ use actix_web::{
     Error as ActixError, HttpMessage, ResponseError,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        Method,
-        header::{self, HeaderName, HeaderValue},
-    },
+    http::header::{self, HeaderName, HeaderValue},
     middleware::Next,
     web,
 };
 
-use crate::{State, error::Error};
+use crate::{
+    State,
+    auth::{self, Call},
+    error::Error,
+};
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
-const LIVE: &str = "/api/v1/health/live";
-/// Where anything may be sent: shippers say what they like of its type.
-const SHIPPERS: &str = "/api/v1/ingest";
+/// For every page but the description's, whose styles and pictures stand inside it.
+const POLICY: &str = "default-src 'self'; frame-ancestors 'none'";
+const POLICY_OF_DOCS: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// Lets a request through, or answers it with a problem; adds the headers that every answer has.
 pub(crate) async fn guard(
@@ -28,29 +30,31 @@ pub(crate) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    let refused = if request.path() == LIVE { None } else { check(&state, &request).err() };
-    let mut answer = match refused {
-        Some(error) => request.into_response(error.error_response()).map_into_right_body(),
-        None => next.call(request).await?.map_into_left_body(),
+    let policy = if request.path().starts_with("/docs/") { POLICY_OF_DOCS } else { POLICY };
+    let mut call = Call::read(&state, &request);
+    let is_open = call.is_open(request.method());
+    let admitted = if is_open { Ok(()) } else { check(&state, &request, &call) };
+    let admitted = admitted.and_then(|()| if is_open { Ok(()) } else { call.admit(&state, &request) });
+    let mut answer = match admitted {
+        Err(error) => request.into_response(error.error_response()).map_into_right_body(),
+        Ok(()) => {
+            request.extensions_mut().insert(call);
+            next.call(request).await?.map_into_left_body()
+        }
     };
     let headers = answer.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (header::CONTENT_SECURITY_POLICY, policy),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        let policy = HeaderValue::from_static(
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-        );
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(answer)
 }
 
-fn check(state: &State, request: &ServiceRequest) -> Result<(), Error> {
+fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Error> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let authority = header(header::HOST).unwrap_or_default();
     let host = without_port(authority);
@@ -63,7 +67,7 @@ fn check(state: &State, request: &ServiceRequest) -> Result<(), Error> {
         let remedy = format!("call it by localhost, or start the server with --host {host}");
         return Err(Error::forbidden(format!("the Host {host:?} is not one of this server's names"), remedy));
     }
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    if auth::is_safe(request.method()) {
         return Ok(());
     }
     let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority));
@@ -78,7 +82,7 @@ fn check(state: &State, request: &ServiceRequest) -> Result<(), Error> {
         || header(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
     let essence = request.content_type().to_ascii_lowercase();
     let is_json = essence.ends_with("json");
-    if has_body && !is_json && !request.path().starts_with(SHIPPERS) {
+    if has_body && !is_json && !call.is_shipper() {
         return Err(Error::media_type(
             format!("the Content-Type {essence:?} is not taken here"),
             "send Content-Type: application/json, or application/x-ndjson for many events",

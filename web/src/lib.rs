@@ -4,6 +4,7 @@
 //! [`api`], and the OpenAPI document is made from both.
 
 pub mod api;
+mod auth;
 mod body;
 mod elements;
 pub mod error;
@@ -25,6 +26,10 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// Largest body, as sent and decompressed, in bytes.
     pub body_bytes_max: usize,
+    /// Whether nobody may call without a key.
+    pub requires_key: bool,
+    /// Whether a proxy stands before it that says where requests come from, in `X-Forwarded-For`.
+    pub is_behind_proxy: bool,
     /// This server's version.
     pub version: &'static str,
 }

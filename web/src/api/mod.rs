@@ -10,6 +10,7 @@ pub mod explain;
 pub mod filters;
 pub mod health;
 pub mod jobs;
+pub mod keys;
 pub mod ledger;
 mod metrics;
 pub mod stats;
@@ -18,6 +19,7 @@ pub mod subscriptions;
 
 use actix_web::{HttpRequest, HttpResponse, guard, http::Method, web};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::error::Error;
 
@@ -38,6 +40,8 @@ pub struct Page<T> {
         description = "Log events in by HTTP push, signed webhooks out.",
         license(name = "MIT OR Apache-2.0")
     ),
+    modifiers(&Security),
+    security((), ("key" = [])),
     paths(
         events::create,
         events::list,
@@ -71,6 +75,9 @@ pub struct Page<T> {
         dead_letters::replay_one,
         dead_letters::discard,
         dead_letters::discard_one,
+        keys::create,
+        keys::list,
+        keys::revoke,
         stats::get,
         health::get,
         health::live,
@@ -82,6 +89,19 @@ pub struct Page<T> {
     )
 )]
 pub(crate) struct Document;
+
+/// Says how a key is shown.
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "Needed where the server is not open. `X-API-Key` carries it too; the routes of log shippers take it in \
+             their own forms.",
+        ));
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(key.build()));
+    }
+}
 
 /// Adds the API's routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
@@ -131,6 +151,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters/discard", "POST").route(web::post().to(dead_letters::discard)))
         .service(resource("/dead-letters/{id}/discard", "POST").route(web::post().to(dead_letters::discard_one)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
+        .service(resource("/keys", "GET, HEAD, POST").route(get().to(keys::list)).route(web::post().to(keys::create)))
+        .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
         .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))

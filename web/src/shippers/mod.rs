@@ -5,12 +5,13 @@ pub mod generic;
 pub mod record;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use loghorn_domain::{Draft, Level, NewEvent, Timestamp, event::Limits};
+use loghorn_domain::{Draft, Level, NewEvent, Timestamp, access::Scope, event::Limits};
 use serde::{Deserialize, Serialize};
 
 use self::{generic::Sink, record::Context};
 use crate::{
     State, api,
+    auth::Call,
     body::{self, Reading, Room},
     error::{Error, Problem},
 };
@@ -117,14 +118,23 @@ fn context(state: &State, request: &HttpRequest) -> Context {
         Some(text).filter(|text| !text.is_empty())
     };
     let address = || source(request).or_else(|| header("x-loghorn-source"));
+    let tag = header("x-fluent-tag");
+    let key = || if tag.is_none() { key_name(request) } else { None };
     Context {
-        source: header("x-syslog-program").or_else(address),
-        tag: header("x-fluent-tag"),
+        source: header("x-syslog-program").or_else(address).or_else(key),
+        tag,
         host: header("x-syslog-host"),
         level: header("x-syslog-level").and_then(|text| Level::from_alias(&text)),
         received_at: state.system.clock().now(),
         limits: state.system.limits(),
     }
+}
+
+/// The name of the ingest key that was shown: the last resort for a source.
+fn key_name(request: &HttpRequest) -> Option<String> {
+    let extensions = request.extensions();
+    let holder = extensions.get::<Call>()?.holder.as_ref()?;
+    (holder.scope == Scope::Ingest).then(|| holder.name.to_string())
 }
 
 fn is_form(request: &HttpRequest) -> bool {

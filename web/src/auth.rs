@@ -1,0 +1,238 @@
+//! Who may call what: the one table of routes and the scopes they need, and where a request may carry a key.
+//!
+//! Where keys are not required (on loopback, unless told otherwise) everyone may do everything; a key that is shown
+//! nevertheless says who is calling, and is held to its scope. A path that is not in the table needs an admin key, so
+//! that a route that somebody forgot is closed and not open.
+
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use actix_web::{dev::ServiceRequest, http::Method};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use loghorn_actors::Holder;
+use loghorn_domain::access::Scope::{self, Admin, Ingest, Manage, Read};
+
+use crate::{State, error::Error};
+
+/// A path, and what calling it needs.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// As in the API's description.
+    pub(crate) path: &'static str,
+    /// What GET, HEAD and OPTIONS need; `None`: nothing, ever.
+    reading: Option<Scope>,
+    /// What all other methods need.
+    changing: Scope,
+    /// Whether a key may also come as log shippers send it.
+    is_shipper: bool,
+}
+
+/// Those of the same length are tried from above; `{…}` stands for any one part.
+const ROUTES: &[Route] = &[
+    shipper("/api/v1/ingest"),
+    shipper("/api/v1/ingest/{source}"),
+    route("/api/v1/events", Read, Ingest),
+    route("/api/v1/events/{id}", Read, Manage),
+    route("/api/v1/events/{id}/deliveries", Read, Manage),
+    route("/api/v1/events/{id}/explain", Read, Manage),
+    route("/api/v1/subscriptions", Read, Manage),
+    route("/api/v1/subscriptions/{id}", Read, Manage),
+    route("/api/v1/subscriptions/{id}/test", Read, Manage),
+    route("/api/v1/subscriptions/{id}/pause", Read, Manage),
+    route("/api/v1/subscriptions/{id}/resume", Read, Manage),
+    route("/api/v1/subscriptions/{id}/circuit", Read, Manage),
+    route("/api/v1/subscriptions/{id}/promote", Read, Manage),
+    route("/api/v1/subscriptions/{id}/shadow", Read, Manage),
+    route("/api/v1/subscriptions/{id}/backfill", Read, Manage),
+    // It saves nothing.
+    route("/api/v1/filters/test", Read, Read),
+    route("/api/v1/jobs", Read, Manage),
+    route("/api/v1/jobs/{id}", Read, Manage),
+    route("/api/v1/deliveries", Read, Manage),
+    route("/api/v1/deliveries/{id}", Read, Manage),
+    route("/api/v1/deliveries/{id}/resend", Read, Manage),
+    route("/api/v1/dead-letters", Read, Manage),
+    route("/api/v1/dead-letters/groups", Read, Manage),
+    route("/api/v1/dead-letters/replay", Read, Manage),
+    route("/api/v1/dead-letters/discard", Read, Manage),
+    route("/api/v1/dead-letters/{id}/replay", Read, Manage),
+    route("/api/v1/dead-letters/{id}/discard", Read, Manage),
+    route("/api/v1/keys", Admin, Admin),
+    route("/api/v1/keys/{id}", Admin, Admin),
+    route("/api/v1/stats", Read, Manage),
+    route("/api/v1/ledger", Read, Manage),
+    route("/api/v1/health", Read, Manage),
+    Route { path: LIVE, reading: None, changing: Manage, is_shipper: false },
+    route("/api/v1/health/ready", Read, Manage),
+    route("/api/v1/openapi.json", Read, Manage),
+    route("/metrics", Read, Manage),
+    route("/docs", Read, Manage),
+    route("/docs/{file}", Read, Manage),
+    route("/", Read, Manage),
+];
+
+/// Says nothing more than that the server lives, so it is open to everyone.
+const LIVE: &str = "/api/v1/health/live";
+
+const fn route(path: &'static str, reading: Scope, changing: Scope) -> Route {
+    Route { path, reading: Some(reading), changing, is_shipper: false }
+}
+
+const fn shipper(path: &'static str) -> Route {
+    Route { path, reading: Some(Ingest), changing: Ingest, is_shipper: true }
+}
+
+impl Route {
+    /// The route of a path, and what stands for the first `{…}`.
+    fn of(path: &str) -> Option<(&'static Self, Option<&str>)> {
+        ROUTES.iter().find_map(|route| {
+            let (mut given, mut target) = (path.split('/'), None);
+            for part in route.path.split('/') {
+                let given = given.next()?;
+                match part.starts_with('{') {
+                    true => target = target.or(Some(given)),
+                    false if part == given => {}
+                    false => return None,
+                }
+            }
+            given.next().is_none().then_some((route, target))
+        })
+    }
+
+    /// What this method needs; `None`: nothing.
+    fn needs(&self, method: &Method) -> Option<Scope> {
+        if is_safe(method) { self.reading } else { Some(self.changing) }
+    }
+}
+
+/// Whether the method changes nothing.
+pub(crate) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Who is calling what.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// Whose key was shown; `None`: no key, and none was needed.
+    pub(crate) holder: Option<Holder>,
+    /// What is called; `None`: what is served nowhere.
+    pub(crate) route: Option<&'static Route>,
+    /// The thing that the path names.
+    pub(crate) target: Option<String>,
+    /// The address that it comes from.
+    pub(crate) from: IpAddr,
+}
+
+impl Call {
+    /// Reads who is calling what, without judging it.
+    pub(crate) fn read(state: &State, request: &ServiceRequest) -> Self {
+        // The path as the router reads it: the raw one may have any of its characters escaped.
+        let found = Route::of(request.match_info().as_str());
+        let (route, target) = found.unzip();
+        Self { holder: None, route, target: target.flatten().map(str::to_owned), from: address(state, request) }
+    }
+
+    /// Whether it is open to everyone, always.
+    pub(crate) fn is_open(&self, method: &Method) -> bool {
+        self.route.is_some_and(|route| route.needs(method).is_none())
+    }
+
+    /// Whether it is a shipper's route.
+    pub(crate) fn is_shipper(&self) -> bool {
+        self.route.is_some_and(|route| route.is_shipper)
+    }
+
+    /// Lets the caller in, or says why not.
+    pub(crate) fn admit(&mut self, state: &State, request: &ServiceRequest) -> Result<(), Error> {
+        let (keys, is_required) = (state.system.keys(), state.options.requires_key);
+        let shown = credentials(request, self.is_shipper());
+        if is_required
+            && !shown.is_empty()
+            && let Some(left) = keys.barred_for(self.from)
+        {
+            return Err(Error::barred(left));
+        }
+        self.holder = shown.iter().find_map(|text| keys.holder(text));
+        let needed = self.route.map_or(Some(Admin), |route| route.needs(request.method()));
+        match (&self.holder, needed) {
+            (Some(holder), Some(needed)) if !holder.scope.includes(needed) => match self.route {
+                Some(_) => Err(Error::scope(&holder.name, holder.scope, needed)),
+                None => Err(Error::no_route(request.path())),
+            },
+            (None, Some(_)) if is_required && shown.is_empty() => Err(Error::no_key()),
+            (None, Some(_)) if is_required => {
+                keys.wrong_from(self.from);
+                Err(Error::wrong_key(self.is_shipper()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Every key that the request shows. None is ever logged, nor is a query.
+fn credentials(request: &ServiceRequest, is_shipper: bool) -> Vec<Cow<'_, str>> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let mut shown: Vec<Cow<'_, str>> = Vec::new();
+    if let Some((scheme, rest)) = header("authorization").and_then(|value| value.split_once(' ')) {
+        let (scheme, rest) = (scheme.to_ascii_lowercase(), rest.trim());
+        // The part after the colon of `user:password`, or of `id:key`.
+        let decoded = || {
+            let text = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
+            text.split_once(':').map(|(_, key)| Cow::from(key.to_owned()))
+        };
+        match scheme.as_str() {
+            "bearer" => shown.push(rest.into()),
+            "splunk" if is_shipper => shown.push(rest.into()),
+            "basic" if is_shipper => shown.extend(decoded()),
+            "apikey" if is_shipper => shown.extend([Some(rest.into()), decoded()].into_iter().flatten()),
+            _ => {}
+        }
+    }
+    shown.extend(header("x-api-key").map(Cow::from));
+    if is_shipper {
+        shown.extend(["dd-api-key", "x-amz-firehose-access-key"].into_iter().filter_map(header).map(Cow::from));
+        let is_key = |name: &str| matches!(name, "token" | "access_token" | "api_key" | "dd-api-key");
+        let query = url::form_urlencoded::parse(request.query_string().as_bytes());
+        shown.extend(query.filter(|(name, _)| is_key(name)).map(|(_, value)| value));
+    }
+    shown.retain(|text| !text.is_empty());
+    shown
+}
+
+/// Where the request comes from: the peer, or what a proxy that we stand behind added last.
+fn address(state: &State, request: &ServiceRequest) -> IpAddr {
+    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    if !state.options.is_behind_proxy {
+        return peer;
+    }
+    let added = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
+    let last = added.and_then(|text| text.rsplit(',').next()).map(str::trim).unwrap_or_default();
+    last.parse().or_else(|_| last.parse().map(|address: SocketAddr| address.ip())).unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_description_is_in_the_table_and_stands_for_itself() {
+        let document = serde_json::to_value(crate::openapi()).unwrap();
+        for path in document["paths"].as_object().unwrap().keys() {
+            let found = Route::of(path).map(|(route, _)| route.path);
+            assert_eq!(found, Some(path.as_str()), "add it to ROUTES, before what it could be taken for");
+        }
+    }
+
+    #[test]
+    fn paths_are_matched_whole() {
+        assert!(
+            Route::of("/api/v1/keys/")
+                .is_some_and(|(route, target)| route.reading == Some(Admin) && target == Some(""))
+        );
+        for path in ["/api/v1/keys/a/b", "/api/v1", "//api/v1/keys", "/api/v1/key", ""] {
+            assert!(Route::of(path).is_none(), "{path}");
+        }
+    }
+}
