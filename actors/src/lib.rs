@@ -5,6 +5,7 @@
 //! Invariants: the log is the truth and messages are nudges, so a lost or repeated message is repaired by the next
 //! read. No actor keeps what it could not read again from the store. A failed webhook is an outcome, not an error.
 
+mod audit;
 mod backfill;
 mod changes;
 mod circuits;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use loghorn_domain::{access::Token, breaker, egress, event::Limits, retry};
 
+pub use audit::{Audit, Noted};
 pub use directory::{Directory, Live};
 pub use gate::{Overloaded, Reservation};
 pub use ingest::{AppendError, Ingest, RETRY_AFTER};

@@ -19,7 +19,7 @@ use loghorn_domain::{
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 
 use crate::{
-    AppendError, Directory, Ingest, Keys, Metrics, Options, Random, Subscriptions,
+    AppendError, Audit, Directory, Ingest, Keys, Metrics, Options, Random, Subscriptions,
     changes::Changes,
     circuits::Circuits,
     delivery::Act,
@@ -41,6 +41,7 @@ pub struct System {
     router: Slot<RouterActor>,
     jobs: Arc<Jobs>,
     keys: Arc<Keys>,
+    audit: Arc<Audit>,
     recovered: Recovered,
     is_draining: Arc<AtomicBool>,
 }
@@ -185,6 +186,7 @@ impl System {
         let directory = Arc::new(Directory::default());
         directory.set_routed(store.queue.cursor().await?);
         let keys = Keys::load(store.clone(), clock.clone(), random.clone(), &options.admin_keys).await?;
+        let audit = Audit::load(store.clone(), clock.clone()).await?;
         let circuits = Arc::new(Circuits::load(store.clone()).await?);
         let notices = Arc::new(Notices::new(metrics.clone()));
         let shared = Arc::new(Shared {
@@ -217,7 +219,8 @@ impl System {
         let ingest = Ingest::new(gate, ingest_slot, metrics, notices, clock, is_draining.clone());
         notices_arbiter.spawn(notices::append(shared.clone(), ingest.clone()));
         notices_arbiter.spawn(notices::watch(shared.clone()));
-        Ok(Self { shared, ingest, router, jobs, keys: Arc::new(keys), recovered, is_draining })
+        let (keys, audit) = (Arc::new(keys), Arc::new(audit));
+        Ok(Self { shared, ingest, router, jobs, keys, audit, recovered, is_draining })
     }
 
     /// The way in.
@@ -238,6 +241,11 @@ impl System {
     /// The keys.
     pub fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// What each endpoint is doing now.

@@ -273,10 +273,9 @@ mod tests {
     #[test]
     fn scopes_are_rights_of_their_own() {
         use Scope::{Admin, Ingest, Manage, Read};
-        let included = |scope: Scope| Scope::ALL.into_iter().filter(|needed| scope.includes(*needed)).collect();
-        let expected: [Vec<Scope>; 4] =
-            [vec![Ingest], vec![Read], vec![Ingest, Read, Manage], vec![Ingest, Read, Manage, Admin]];
-        assert_eq!(Scope::ALL.map(included), expected);
+        let included = |scope: Scope| Scope::ALL.into_iter().filter(move |needed| scope.includes(*needed));
+        let expected = [vec![Ingest], vec![Read], vec![Ingest, Read, Manage], vec![Ingest, Read, Manage, Admin]];
+        assert_eq!(Scope::ALL.map(|scope| included(scope).collect::<Vec<_>>()), expected);
         assert!(Scope::ALL.iter().all(|scope| scope.name().parse() == Ok(*scope)));
     }
 

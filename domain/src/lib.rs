@@ -4,6 +4,7 @@
 //! lets the delivery machine be tested by thousands of seeded lives in virtual time.
 
 pub mod access;
+pub mod audit;
 pub mod breaker;
 pub mod bucket;
 pub mod delivery;

@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use awc::{
-    SendClientRequest,
+    ClientRequest, SendClientRequest,
     error::{ConnectError, PayloadError, SendRequestError},
-    http::{Method, StatusCode, header},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderValue},
+    },
 };
 use futures_util::StreamExt;
 use loghorn_web::{api::Page, error::Problem};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     fail::{Exit, Fail},
@@ -32,6 +35,8 @@ pub(crate) struct Client {
     base: Url,
     origin: String,
     timeout: Duration,
+    /// Shown with every request.
+    key: Option<HeaderValue>,
 }
 
 /// A good answer.
@@ -70,7 +75,34 @@ impl Client {
             .add_default_header((header::USER_AGENT, concat!("loghorn-cli/", env!("CARGO_PKG_VERSION"))))
             .add_default_header((header::ACCEPT, "application/json"))
             .finish();
-        Ok(Self { http, base, origin, timeout })
+        Ok(Self { http, base, origin, timeout, key: None })
+    }
+
+    /// The same, with this key.
+    pub(crate) fn with_key(self, key: String) -> Result<Self, Fail> {
+        let unreadable = |_| Fail::usage("the key holds characters that no key has").remedy("Give it as it was shown.");
+        let mut key = HeaderValue::from_str(&format!("Bearer {}", key.trim())).map_err(unreadable)?;
+        key.set_sensitive(true);
+        Ok(Self { key: Some(key), ..self })
+    }
+
+    /// Whether the server is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        match self.base.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
+    }
+
+    fn request(&self, method: Method, url: &Url) -> ClientRequest {
+        // A fresh connection for each: none is used that the server is just closing, so no request is lost half-way.
+        let request = self.http.request(method, url.as_str()).force_close();
+        match &self.key {
+            Some(key) => request.insert_header((header::AUTHORIZATION, key.clone())),
+            None => request,
+        }
     }
 
     /// The server's address.
@@ -162,7 +194,7 @@ impl Client {
         json: String,
         mut take: impl FnMut(&str) -> Result<(), Fail>,
     ) -> Result<(), Fail> {
-        let request = self.http.request(Method::POST, self.url(path).as_str()).force_close();
+        let request = self.request(Method::POST, &self.url(path));
         let request = request.content_type("application/json").insert_header((header::ACCEPT, "application/x-ndjson"));
         let late = |_| self.unreachable(&SendRequestError::Timeout);
         let sent = tokio::time::timeout(self.timeout, request.send_body(json)).await.map_err(late)?;
@@ -210,8 +242,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        // A fresh connection for each: none is used that the server is just closing, so no request is lost half-way.
-        let request = self.http.request(method, url.as_str()).timeout(self.timeout).force_close();
+        let request = self.request(method, &url).timeout(self.timeout);
         let sent: SendClientRequest = match json {
             Some(json) => request.content_type("application/json").send_body(json),
             None => request.send(),
@@ -273,6 +304,9 @@ impl Client {
         if status.is_server_error() {
             fail = fail.why(format!("The server answered {status}, as {}.", problem.request_id));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            return fail.remedy("Show one:  LOGHORN_KEY in the environment        Or the admin's:  --data DIR");
+        }
         // What the API says of `errors` and ETags is for programs.
         let is_for_people = problem.errors.is_empty() && !problem.remedy.is_empty();
         if is_for_people { fail.remedy(capital(&problem.remedy)) } else { fail }
@@ -328,6 +362,13 @@ mod tests {
         for text in ["", "ftp://h", "https://h", "http://"] {
             assert!(shown(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_admin_key_stays_on_this_machine() {
+        let is_local = |server| Client::new(server, String::new(), Duration::from_secs(1)).unwrap().is_local();
+        assert!(["127.0.0.1:8000", "localhost", "[::1]:8000"].into_iter().all(is_local));
+        assert!(!["192.168.1.5", "localhost.example.com", "h", "[::2]"].into_iter().any(is_local));
     }
 
     #[test]

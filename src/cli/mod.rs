@@ -1,5 +1,6 @@
 //! The command line: one file a noun. Data goes to stdout, talk to stderr, and the exit code says how it ended.
 
+mod audit;
 mod backfill;
 mod circuit;
 mod client;
@@ -14,6 +15,7 @@ mod filter;
 mod filter_args;
 mod job;
 mod json;
+mod key;
 mod listen;
 mod meta;
 mod output;
@@ -36,7 +38,10 @@ use self::{
     fail::{Exit, Fail},
     output::{Format, Out},
 };
-use crate::config::{self, ServeArgs};
+use crate::{
+    admin_key,
+    config::{self, ServeArgs},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,6 +72,13 @@ struct Global {
     /// Address of the server [env: LOGHORN_SERVER] [default: http://127.0.0.1:8000]
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+    /// Key to show the server; in the environment it is safer [env: LOGHORN_KEY] [default: the data directory's admin.key,
+    /// to a server on this machine]
+    #[arg(long, global = true, value_name = "KEY")]
+    key: Option<String>,
+    /// Data directory whose admin.key is used [env: LOGHORN_DATA] [default: ./loghorn-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<String>,
     /// Form of the output: table, json, jsonl or name [default: table on a terminal, tab-separated lines elsewhere]
     #[arg(short, long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
     output: Option<Format>,
@@ -106,6 +118,11 @@ enum Command {
     /// List, show and cancel long work: backfills
     #[command(visible_alias = "jobs", subcommand)]
     Job(job::JobCommand),
+    /// Make, list and revoke keys
+    #[command(visible_alias = "keys", subcommand)]
+    Key(key::KeyCommand),
+    /// Show who did what
+    Audit(audit::AuditArgs),
     /// Receive webhooks on this machine and check their signatures
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
@@ -129,14 +146,29 @@ Examples:
 struct Context {
     out: Out,
     server: Option<String>,
+    key: Option<String>,
+    data: Option<String>,
     timeout: Duration,
 }
 
 impl Context {
     fn client(&self) -> Result<Client, Fail> {
-        let (server, origin) =
-            config::client_server(self.server.clone()).map_err(|error| Fail::usage(error.to_string()))?;
-        Client::new(&server, origin, self.timeout)
+        let wrong = |error: config::ConfigError| Fail::usage(error.to_string());
+        let (server, origin) = config::client_server(self.server.clone()).map_err(wrong)?;
+        let client = Client::new(&server, origin, self.timeout)?;
+        if let Some(key) = config::client_key(self.key.clone()) {
+            return client.with_key(key);
+        }
+        // That key may do everything: it goes to nobody but this machine.
+        if !client.is_local() {
+            return Ok(client);
+        }
+        let data = config::client_data(self.data.clone()).map_err(wrong)?;
+        match admin_key::read(&data) {
+            Ok(Some(key)) => client.with_key(key.reveal().to_owned()),
+            // Without one: the server says whether it needs any.
+            _ => Ok(client),
+        }
     }
 }
 
@@ -147,7 +179,8 @@ pub fn run() -> ExitCode {
         return crate::app::run(args);
     }
     let out = Out::new(global.output, global.quiet);
-    let context = Context { out, server: global.server, timeout: global.timeout.0 };
+    let Global { server, key, data, timeout, .. } = global;
+    let context = Context { out, server, key, data, timeout: timeout.0 };
     match actix_rt::System::new().block_on(command.run(&context)) {
         Ok(exit) => exit.into(),
         Err(fail) => {
@@ -169,6 +202,8 @@ impl Command {
             Self::Dlq(command) => command.run(context).await,
             Self::Circuit(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,
+            Self::Key(command) => command.run(context).await,
+            Self::Audit(args) => args.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),
@@ -228,6 +263,7 @@ mod tests {
             "loghorn dead-letters list",
             "loghorn filters test",
             "loghorn jobs list",
+            "loghorn keys list",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -150,11 +150,22 @@ impl Loghorn {
         self.call("POST", path, Some(body.to_string())).await
     }
 
+    /// The admin key that the first start made.
+    pub fn admin_key(&self) -> String {
+        std::fs::read_to_string(self.data.join("admin.key")).unwrap().trim().to_owned()
+    }
+
     pub async fn call(&self, method: &str, path: &str, body: Option<String>) -> (u16, Value) {
+        self.call_as("", method, path, body).await
+    }
+
+    /// The same with this key; with none where it is empty.
+    pub async fn call_as(&self, key: &str, method: &str, path: &str, body: Option<String>) -> (u16, Value) {
         let method = method.parse().unwrap();
         // A fresh connection each time: awc does not try again on one that the server is just closing.
         let request = self.client.request(method, self.url(path)).force_close();
         let request = request.insert_header(("Content-Type", "application/json"));
+        let request = if key.is_empty() { request } else { request.bearer_auth(key) };
         let mut answer = match body {
             Some(body) => request.send_body(body).await,
             None => request.send().await,

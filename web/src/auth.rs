@@ -61,6 +61,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/dead-letters/{id}/discard", Read, Manage),
     route("/api/v1/keys", Admin, Admin),
     route("/api/v1/keys/{id}", Admin, Admin),
+    route("/api/v1/audit", Admin, Admin),
     route("/api/v1/stats", Read, Manage),
     route("/api/v1/ledger", Read, Manage),
     route("/api/v1/health", Read, Manage),
@@ -102,7 +103,7 @@ impl Route {
     }
 
     /// What this method needs; `None`: nothing.
-    fn needs(&self, method: &Method) -> Option<Scope> {
+    pub(crate) fn needs(&self, method: &Method) -> Option<Scope> {
         if is_safe(method) { self.reading } else { Some(self.changing) }
     }
 }
@@ -203,7 +204,7 @@ fn credentials(request: &ServiceRequest, is_shipper: bool) -> Vec<Cow<'_, str>> 
 
 /// Where the request comes from: the peer, or what a proxy that we stand behind added last.
 fn address(state: &State, request: &ServiceRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    let peer = request.peer_addr().map_or_else(|| Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     if !state.options.is_behind_proxy {
         return peer;
     }

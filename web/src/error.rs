@@ -61,7 +61,7 @@ pub struct Error {
     detail: String,
     remedy: String,
     errors: Vec<Item>,
-    retry_after: Option<Duration>,
+    retry_after_s: Option<u32>,
     allow: Option<&'static str>,
 }
 
@@ -71,7 +71,7 @@ const SHOW_A_KEY: &str =
 impl Error {
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         let (detail, remedy) = (detail.into(), remedy.into());
-        Self { status, kind, detail, remedy, errors: Vec::new(), retry_after: None, allow: None }
+        Self { status, kind, detail, remedy, errors: Vec::new(), retry_after_s: None, allow: None }
     }
 
     /// 400: cannot be read.
@@ -100,7 +100,10 @@ impl Error {
     pub fn barred(left: Duration) -> Self {
         let detail = "too many wrong keys came from this address within a minute";
         let remedy = "correct the key, and come again after the seconds in Retry-After";
-        Self { retry_after: Some(left), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "wrong-keys", detail, remedy) }
+        Self {
+            retry_after_s: Some(seconds(left)),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "wrong-keys", detail, remedy)
+        }
     }
 
     /// 403: not from there.
@@ -177,7 +180,10 @@ impl Error {
     /// 503 with `Retry-After`.
     pub fn unavailable(kind: &'static str, detail: impl Into<String>) -> Self {
         let remedy = "send it again after the seconds in Retry-After";
-        Self { retry_after: Some(RETRY_AFTER), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail, remedy) }
+        Self {
+            retry_after_s: Some(seconds(RETRY_AFTER)),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail, remedy)
+        }
     }
 
     /// Nothing to be done about it by sending it again: 422 in place of a 400, which some shippers repeat for ever.
@@ -207,6 +213,11 @@ static STARTED_MS: AtomicU64 = AtomicU64::new(0);
 /// Notes when the process was started, by the clock that was handed in.
 pub(crate) fn started(at: Timestamp) {
     STARTED_MS.store(u64::try_from(at.millis()).unwrap_or(0), Relaxed);
+}
+
+/// Whole ones, rounded up.
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 fn request_id() -> String {
@@ -239,8 +250,8 @@ impl ResponseError for Error {
         };
         let mut answer = HttpResponse::build(self.status);
         answer.insert_header(("X-Request-Id", request_id));
-        if let Some(after) = self.retry_after {
-            answer.insert_header((header::RETRY_AFTER, after.as_secs_f64().ceil().to_string()));
+        if let Some(seconds) = self.retry_after_s {
+            answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

@@ -16,6 +16,7 @@ use crate::{
     State,
     auth::{self, Call},
     error::Error,
+    note::Note,
 };
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -32,9 +33,13 @@ pub(crate) async fn guard(
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
     let policy = if request.path().starts_with("/docs/") { POLICY_OF_DOCS } else { POLICY };
     let mut call = Call::read(&state, &request);
-    let is_open = call.is_open(request.method());
+    let method = request.method().clone();
+    let is_open = call.is_open(&method);
     let admitted = if is_open { Ok(()) } else { check(&state, &request, &call) };
     let admitted = admitted.and_then(|()| if is_open { Ok(()) } else { call.admit(&state, &request) });
+    // Whoever showed a key is known, even where it was for something else.
+    let is_noted = !is_open && (admitted.is_ok() || call.holder.is_some());
+    let note = if is_noted { Note::new(&state, &call, &method) } else { None };
     let mut answer = match admitted {
         Err(error) => request.into_response(error.error_response()).map_into_right_body(),
         Ok(()) => {
@@ -42,6 +47,9 @@ pub(crate) async fn guard(
             next.call(request).await?.map_into_left_body()
         }
     };
+    if let Some(note) = note {
+        note.answered(answer.response()).await;
+    }
     let headers = answer.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

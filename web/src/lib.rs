@@ -11,6 +11,7 @@ pub mod error;
 mod guard;
 mod json;
 mod lists;
+mod note;
 pub mod shippers;
 
 use std::sync::Arc;

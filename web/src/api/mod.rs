@@ -1,5 +1,6 @@
 //! The API, one file a noun: wire types, handlers and their description together.
 
+pub mod audit;
 pub mod circuit;
 pub(crate) mod creations;
 pub mod dead_letter_groups;
@@ -75,6 +76,7 @@ pub struct Page<T> {
         dead_letters::replay_one,
         dead_letters::discard,
         dead_letters::discard_one,
+        audit::list,
         keys::create,
         keys::list,
         keys::revoke,
@@ -153,6 +155,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
         .service(resource("/keys", "GET, HEAD, POST").route(get().to(keys::list)).route(web::post().to(keys::create)))
         .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
+        .service(resource("/audit", "GET, HEAD").route(get().to(audit::list)))
         .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
         .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
