@@ -3,6 +3,9 @@
 //! The only place that reads the environment. Every setting is one row of [`KEYS`]; unknown ones are refused with the
 //! nearest known one, and each keeps where it came from.
 
+mod client;
+mod values;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -10,9 +13,11 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
 use loghorn_actors::{DeliveryOptions, Retention};
 use loghorn_domain::{access::Token, egress, event::Limits, notice};
+
+pub use client::{client_data, client_key, client_server};
+use values::{base_url, bytes, list, networks, positive, set, span};
 
 /// Everything that `loghorn serve` can be told.
 #[derive(Debug, Clone)]
@@ -327,41 +332,6 @@ impl Config {
     }
 }
 
-/// The address of the server for the command line as a client, and in words where it came from.
-pub fn client_server(flag: Option<String>) -> Result<(String, String), ConfigError> {
-    let default = || ("http://127.0.0.1:8000".into(), "the default".into());
-    Ok(client_setting("server", flag)?.unwrap_or_else(default))
-}
-
-/// The data directory whose admin key the command line may use.
-pub fn client_data(flag: Option<String>) -> Result<PathBuf, ConfigError> {
-    Ok(client_setting("data", flag)?.map_or_else(|| Config::default().data, |(data, _)| data.into()))
-}
-
-/// The key that the command line was given; never one from a file.
-pub fn client_key(flag: Option<String>) -> Option<String> {
-    flag.or_else(|| std::env::vars().find(|(name, _)| name == CLIENT_KEY).map(|(_, key)| key))
-}
-
-/// What the command line as a client goes by, and in words where it came from.
-fn client_setting(key: &str, flag: Option<String>) -> Result<Option<(String, String)>, ConfigError> {
-    if let Some(value) = flag {
-        return Ok(Some((value, format!("--{key}"))));
-    }
-    let name = variable(key);
-    if let Some((_, value)) = std::env::vars().find(|(variable, _)| *variable == name) {
-        return Ok(Some((value, format!("the environment variable {name}"))));
-    }
-    for (path, _) in files(None).into_iter().rev() {
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        let origin = path.display().to_string();
-        if let Some((_, value)) = flat(&text, &origin)?.into_iter().find(|(known, _)| known == key) {
-            return Ok(Some((value, origin)));
-        }
-    }
-    Ok(None)
-}
-
 /// The files to read, the weakest first, and whether a person named them.
 fn files(named: Option<&Path>) -> Vec<(PathBuf, bool)> {
     let home = std::env::home_dir().map(|home| (home.join(".config/loghorn/config.toml"), false));
@@ -400,61 +370,6 @@ fn flat(text: &str, origin: &str) -> Result<Vec<(String, String)>, ConfigError> 
     let mut out = Vec::new();
     walk("", table, &mut out);
     Ok(out)
-}
-
-fn set<T: std::str::FromStr>(place: &mut T, text: &str, expected: &str) -> Result<(), String> {
-    *place = text.parse().map_err(|_| format!("expected {expected}"))?;
-    Ok(())
-}
-
-fn positive<T: std::str::FromStr + PartialOrd + From<u8>>(place: &mut T, text: &str) -> Result<(), String> {
-    let number: T = text.parse().map_err(|_| "expected a whole number".to_owned())?;
-    if number < T::from(1) {
-        return Err("expected at least 1".into());
-    }
-    *place = number;
-    Ok(())
-}
-
-fn list(place: &mut Vec<String>, text: &str, _: &str) -> Result<(), String> {
-    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
-    Ok(())
-}
-
-fn networks(place: &mut Vec<IpNet>, text: &str) -> Result<(), String> {
-    let network = |item: &str| {
-        let single = || item.parse::<std::net::IpAddr>().map(IpNet::from);
-        item.parse().or_else(|_| single()).map_err(|_| format!("{item:?}: expected a range such as 10.0.0.0/8"))
-    };
-    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(network).collect::<Result<_, _>>()?;
-    Ok(())
-}
-
-fn base_url(place: &mut String, text: &str) -> Result<(), String> {
-    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
-    let url = text.parse().ok().filter(is_web).ok_or("expected a URL such as https://loghorn.example.com")?;
-    *place = String::from(url).trim_end_matches('/').to_owned();
-    Ok(())
-}
-
-fn span(place: &mut Duration, text: &str) -> Result<(), String> {
-    *place = humantime::parse_duration(text).map_err(|_| "expected a duration such as 10s, 5m or 24h".to_owned())?;
-    Ok(())
-}
-
-/// A size: `256KiB`, `64MiB`, `1GiB`, or bytes.
-fn bytes(place: &mut usize, text: &str) -> Result<(), String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor: usize = match text[digits.len()..].trim() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err("expected a size such as 256KiB or 64MiB".into()),
-    };
-    let number: usize = digits.parse().map_err(|_| "expected a size such as 256KiB or 64MiB".to_owned())?;
-    *place = number.checked_mul(factor).filter(|size| *size > 0).ok_or("out of range")?;
-    Ok(())
 }
 
 #[cfg(test)]

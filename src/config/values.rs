@@ -1,0 +1,60 @@
+//! Values of settings as people write them: read into their place, or what was expected instead.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub(super) fn set<T: std::str::FromStr>(place: &mut T, text: &str, expected: &str) -> Result<(), String> {
+    *place = text.parse().map_err(|_| format!("expected {expected}"))?;
+    Ok(())
+}
+
+pub(super) fn positive<T: std::str::FromStr + PartialOrd + From<u8>>(place: &mut T, text: &str) -> Result<(), String> {
+    let number: T = text.parse().map_err(|_| "expected a whole number".to_owned())?;
+    if number < T::from(1) {
+        return Err("expected at least 1".into());
+    }
+    *place = number;
+    Ok(())
+}
+
+pub(super) fn list(place: &mut Vec<String>, text: &str, _: &str) -> Result<(), String> {
+    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+    Ok(())
+}
+
+pub(super) fn networks(place: &mut Vec<IpNet>, text: &str) -> Result<(), String> {
+    let network = |item: &str| {
+        let single = || item.parse::<std::net::IpAddr>().map(IpNet::from);
+        item.parse().or_else(|_| single()).map_err(|_| format!("{item:?}: expected a range such as 10.0.0.0/8"))
+    };
+    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(network).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+pub(super) fn base_url(place: &mut String, text: &str) -> Result<(), String> {
+    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    let url = text.parse().ok().filter(is_web).ok_or("expected a URL such as https://loghorn.example.com")?;
+    *place = String::from(url).trim_end_matches('/').to_owned();
+    Ok(())
+}
+
+pub(super) fn span(place: &mut Duration, text: &str) -> Result<(), String> {
+    *place = humantime::parse_duration(text).map_err(|_| "expected a duration such as 10s, 5m or 24h".to_owned())?;
+    Ok(())
+}
+
+/// A size: `256KiB`, `64MiB`, `1GiB`, or bytes.
+pub(super) fn bytes(place: &mut usize, text: &str) -> Result<(), String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor: usize = match text[digits.len()..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("expected a size such as 256KiB or 64MiB".into()),
+    };
+    let number: usize = digits.parse().map_err(|_| "expected a size such as 256KiB or 64MiB".to_owned())?;
+    *place = number.checked_mul(factor).filter(|size| *size > 0).ok_or("out of range")?;
+    Ok(())
+}
