@@ -23,6 +23,7 @@ pub mod notice;
 pub mod regions;
 pub mod retry;
 pub mod ruling;
+pub mod seal;
 pub mod secret;
 pub mod signing;
 pub mod subscription;

@@ -11,7 +11,7 @@ use crate::{
     job::Rate,
     machine::{self, Batching},
     regions::Regions,
-    secret::Secret,
+    secret::{Headers, Secret},
 };
 
 /// Most event types and patterns in one subscription.
@@ -55,7 +55,7 @@ pub struct Spec {
     pub format: Format,
     /// Headers added to each webhook.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: Headers,
     /// The header that carries the plain signature; `null` leaves it out.
     #[serde(default = "default_signature_header")]
     pub signature_header: Option<String>,
@@ -222,7 +222,7 @@ impl Spec {
     /// Reads and checks what a person wrote. All that needs no knowledge of the server is checked here; whether the
     /// URL may be reached is [`egress::Policy::check_url`]'s to say.
     pub fn from_json(json: Value) -> Result<Self, Vec<Problem>> {
-        let spec: Self = serde_path_to_error::deserialize(json).map_err(|error| vec![Problem::of_json(&error)])?;
+        let spec: Self = serde_path_to_error::deserialize(json).map_err(|error| vec![problem(&error)])?;
         let problems = spec.problems();
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
     }
@@ -274,6 +274,15 @@ impl Spec {
     }
 }
 
+/// What is wrong in words, but for values that may be credentials: problems are logged.
+fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let problem = Problem::of_json(error);
+    match problem.pointer.starts_with("/headers") {
+        true => Problem { detail: "expected headers by their names, each value a text".into(), ..problem },
+        false => problem,
+    }
+}
+
 /// A subscription as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subscription {
@@ -286,7 +295,8 @@ pub struct Subscription {
     pub regions: BTreeMap<String, EndpointNo>,
     /// What a person wrote.
     pub spec: Spec,
-    /// What its webhooks are signed with.
+    /// What its webhooks are signed with. Kept sealed, beside the record; in clear only in records of an earlier day.
+    #[serde(skip_serializing, default = "Secret::absent")]
     pub secret: Secret,
     /// Whether deliveries only queue up.
     pub paused: bool,
@@ -423,5 +433,10 @@ pub(crate) mod tests {
             assert_eq!(problems[0].pointer, pointer, "{problems:?}");
         }
         assert_eq!(Spec::from_json(json!({"name": "n"})).unwrap_err()[0].pointer, "/url");
+        for (headers, pointer) in [(json!("Bearer abc"), "/headers"), (json!({"X-Key": 123}), "/headers/X-Key")] {
+            let problem = Spec::from_json(with("headers", headers)).unwrap_err().remove(0);
+            assert_eq!(problem.pointer, pointer);
+            assert!(!problem.detail.contains("abc") && !problem.detail.contains("123"), "{problem:?}");
+        }
     }
 }
