@@ -319,6 +319,10 @@ pub trait Catalog: Send + Sync {
 
     /// All records whose key begins with `prefix`, in the order of their keys.
     fn list(&self, prefix: String) -> Pending<Vec<Record>>;
+
+    /// Removes from the engine's files what records held before they were changed or deleted: for what must not be found
+    /// there any more. Writes everything that is only in memory and logs to its place, so it is for rare occasions.
+    fn scrub(&self) -> Pending<()>;
 }
 
 /// A delivery as people read it.

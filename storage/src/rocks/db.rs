@@ -4,15 +4,18 @@
 //! Invariants: writes that belong together are one [`Batch`]; after the first failed write every later one is refused
 //! with the reason of the first, because after a failed sync nobody knows what is on the disk.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice,
-    DBRawIterator, DBRecoveryMode, ErrorKind, LruCacheOptions, Options, ReadOptions, WriteBatch, WriteOptions,
-    compaction_filter::Decision,
+    BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB,
+    DBCompressionType, DBPinnableSlice, DBRawIterator, DBRecoveryMode, ErrorKind, FlushOptions, InfoLogger, LogLevel,
+    LruCacheOptions, Options, ReadOptions, WriteBatch, WriteOptions, compaction_filter::Decision,
 };
 
 use super::{keys::Cf, record};
@@ -27,6 +30,8 @@ const WRITE_BUFFERS_BYTES_MAX: usize = 48 * MIB;
 const EVENTS_BUFFER_BYTES: usize = 24 * MIB;
 const OTHER_BUFFER_BYTES: usize = 8 * MIB;
 const WAL_BYTES_MAX: u64 = 64 << 20;
+/// Files that are open at most where only one record is looked at.
+const PEEKED_FILES_MAX: i32 = 32;
 /// What nothing is added to is compacted at this age, so that what its filter drops does not outlive its retention.
 const COMPACTED_AFTER_SECONDS: u64 = 24 * 3600;
 
@@ -127,6 +132,34 @@ impl Db {
         self.raw.raw_iterator_cf_opt(self.cf(cf), options)
     }
 
+    /// Leaves nothing in the files of what `cf` held before. The write-ahead logs are shared: they go once every family
+    /// is written out.
+    pub(super) fn scrub(&self, cf: Cf) -> Result<(), Error> {
+        self.check_writable()?;
+        let all = Cf::ALL.map(|cf| self.cf(cf));
+        self.raw.flush_cfs_opt(&all, &FlushOptions::default()).map_err(|error| self.fail(error.as_ref()))?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        self.raw.compact_range_cf_opt(self.cf(cf), None::<&[u8]>, None::<&[u8]>, &options);
+        Ok(())
+    }
+
+    /// One record of `cf` as a past process left it, read without changing a byte in the directory.
+    pub(super) fn peek(path: &Path, cf: Cf, key: &str) -> Result<Option<Vec<u8>>, rocksdb::Error> {
+        let mut options = Options::default();
+        options.set_max_open_files(PEEKED_FILES_MAX);
+        // As when it was written: where logs are tracked no longer, RocksDB would forget them in the manifest, and fails
+        // on a null pointer where it may not write.
+        options.set_track_and_verify_wals_in_manifest(true);
+        options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+        // Without its own logger RocksDB would begin a new log file.
+        options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {}));
+        let families = [Cf::Meta, cf].map(Cf::name);
+        let raw = DB::open_cf_for_read_only(&options, path, families, false)?;
+        let Some(handle) = raw.cf_handle(cf.name()) else { return Ok(None) };
+        raw.get_cf(handle, key)
+    }
+
     pub(super) fn snapshot(&self) -> rocksdb::Snapshot<'_> {
         self.raw.snapshot()
     }
@@ -148,10 +181,7 @@ impl Db {
 
     /// Brings everything of `cf` through a compaction.
     pub(super) fn compact(&self, cf: Cf) {
-        self.flush(cf);
-        let mut options = rocksdb::CompactOptions::default();
-        options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
-        self.raw.compact_range_cf_opt(self.cf(cf), None::<&[u8]>, None::<&[u8]>, &options);
+        self.scrub(cf).unwrap();
     }
 
     /// As if this version had not known it.

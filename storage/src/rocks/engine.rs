@@ -13,7 +13,9 @@ use super::{
     Crew,
     core::{Account, Core, Reply, promise, ready},
     digest::{self, Digest},
-    disk, lists, queue,
+    disk,
+    keys::Cf,
+    lists, queue,
     reads::{self, Lane},
     retention, router, shelf, versions, writer,
 };
@@ -196,6 +198,10 @@ impl Catalog for Engine {
 
     fn list(&self, prefix: String) -> Pending<Vec<Record>> {
         self.log_lane.run(move |core| reads::records(core, &prefix))
+    }
+
+    fn scrub(&self) -> Pending<()> {
+        self.list_lane.run(|core| core.db.scrub(Cf::Catalog))
     }
 }
 

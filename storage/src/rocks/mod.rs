@@ -12,12 +12,13 @@
 use std::{
     io,
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
 
+use bytes::Bytes;
 use loghorn_domain::Clock;
 
 use crate::{Open, Store};
@@ -141,6 +142,14 @@ pub enum OpenError {
 pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Store, OpenError> {
     let path = options.path.clone();
     store(open::core(options, clock)?).map_err(|source| OpenError::Io { path, source })
+}
+
+/// The content of one catalogue record in the store at `path`, without opening it and without changing a byte there.
+/// `None` where there is no such record or no store. Takes as long as reading the write-ahead logs.
+///
+/// For what must be known before a store may be opened; what keeps it from being read is left to [`open`] to say.
+pub fn peek(path: &Path, key: &str) -> Result<Option<Bytes>, OpenError> {
+    open::peek(path, key)
 }
 
 fn store(core: Core) -> io::Result<Store> {

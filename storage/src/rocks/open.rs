@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
 use loghorn_domain::{Clock, Seq};
 use parking_lot::Mutex;
 use rocksdb::ErrorKind;
@@ -42,6 +43,26 @@ pub(super) fn core(options: Options, clock: Arc<dyn Clock>) -> Result<Core, Open
     let core = load(db, options, clock, watermarks).map_err(damaged)?;
     check(&core).map_err(damaged)?;
     Ok(core)
+}
+
+/// See [`super::peek`].
+pub(super) fn peek(path: &Path, key: &str) -> Result<Option<Bytes>, OpenError> {
+    if !disk::is_made(path)? {
+        return Ok(None);
+    }
+    wal::check(path)?;
+    let value = match Db::peek(path, Cf::Catalog, key) {
+        Ok(value) => value,
+        Err(error) => {
+            tracing::debug!(%error, "the store could not be looked into before it is opened");
+            None
+        }
+    };
+    let content = |value: Vec<u8>| {
+        let content = record::decode_record(&value).map(|(_, content)| Bytes::copy_from_slice(content));
+        content.ok_or_else(|| damage(path, unreadable("catalogue", key)))
+    };
+    value.map(content).transpose()
 }
 
 fn refusal(path: &Path, error: &rocksdb::Error) -> OpenError {

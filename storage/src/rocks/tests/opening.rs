@@ -219,3 +219,58 @@ async fn old_damage_is_found_by_the_full_check_and_by_reading() {
     let checked = super::open(Options { is_full_check: true, ..place.options() }, Arc::new(StillClock));
     assert!(checked.err().unwrap().to_string().contains("event 20: the checksum does not fit"));
 }
+
+#[tokio::test]
+async fn a_record_is_peeked_at_and_nothing_is_changed() {
+    let place = Place::new();
+    let path = place.options().path;
+    assert_eq!(peek(&path, "keyring").unwrap(), None);
+    assert!(!path.exists());
+    let store = place.open().unwrap();
+    store.catalog.put_if("keyring".into(), None, "content".into()).await.unwrap();
+    drop(store);
+    let before = listing(&path);
+    assert_eq!(peek(&path, "keyring").unwrap().as_deref(), Some(&b"content"[..]));
+    assert_eq!(peek(&path, "another").unwrap(), None);
+    assert_eq!(listing(&path), before);
+    fs::write(path.join("FORMAT"), "2\n").unwrap();
+    assert!(matches!(peek(&path, "keyring"), Err(OpenError::Newer { .. })));
+}
+
+#[tokio::test]
+async fn a_record_is_peeked_at_where_several_logs_were_left_behind() {
+    let place = Place::new();
+    let (store, engine) = place.parts(Arc::new(StillClock));
+    let mut revision = None;
+    for n in 1..4 {
+        store.log.append(vec![event(n, None)]).await.unwrap();
+        revision = Some(store.catalog.put_if("keyring".into(), revision, n.to_string().into()).await.unwrap());
+        engine.core.db.flush(Cf::Catalog);
+    }
+    store.catalog.put_if("keyring".into(), revision, "last".into()).await.unwrap();
+    let left = place.copy();
+    let path = left.options().path;
+    let logs = listing(&path).into_keys().filter(|file| file.extension().is_some_and(|extension| extension == "log"));
+    assert!(logs.count() > 1);
+    assert_eq!(peek(&path, "keyring").unwrap().as_deref(), Some(&b"last"[..]));
+}
+
+#[tokio::test]
+async fn what_is_scrubbed_is_in_no_file() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    let holds = |text: &str| {
+        let files = fs::read_dir(place.options().path).unwrap().flatten();
+        let mut contents = files.map(|file| fs::read(file.path()).unwrap());
+        contents.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    store.log.append(vec![event(1000, Some("an-event"))]).await.unwrap();
+    let first = store.catalog.put_if("a/1".into(), None, "old-content".into()).await.unwrap();
+    let deleted = store.catalog.put_if("a/2".into(), None, "deleted-content".into()).await.unwrap();
+    store.catalog.put_if("a/1".into(), Some(first), "new-content".into()).await.unwrap();
+    store.catalog.delete_if("a/2".into(), deleted).await.unwrap();
+    assert!(holds("old-content") && holds("deleted-content"));
+    store.catalog.scrub().await.unwrap();
+    assert!(!holds("old-content") && !holds("deleted-content"));
+    assert!(holds("new-content"));
+}
