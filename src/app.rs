@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_web::{HttpServer, dev::ServerHandle};
-use loghorn_actors::{Options, Random, Recovered, System};
+use loghorn_actors::{KEYRING, MasterError, Options, Random, Recovered, System, Vault, VaultError};
 use loghorn_domain::{Clock, Timestamp, retry::Dice};
 use loghorn_storage::{Closing, Store, rocks};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
@@ -73,6 +73,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The master key is missing, or not the right one.
+    #[error(transparent)]
+    Master(#[from] MasterError),
     /// The store does not open.
     #[error(transparent)]
     Open(#[from] rocks::OpenError),
@@ -82,6 +85,15 @@ pub enum StartError {
     /// The server does not start.
     #[error("the server does not start: {0}")]
     Server(std::io::Error),
+}
+
+impl From<VaultError> for StartError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Master(error) => error.into(),
+            VaultError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl App {
@@ -97,11 +109,15 @@ impl App {
         rustix::net::listen(&listener, BACKLOG).map_err(|error| bind(error.into()))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock { began: Instant::now() });
         let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let master = config.master()?;
+        // Before the store is opened, which changes its files: with the wrong key nothing is touched.
+        master.find(rocks::peek(&config.data, KEYRING)?.as_deref())?;
         let share = Share::of(files::raise_limit(), config.workers);
         let store = open(&config, share.store, &*random, clock.clone()).await?;
         let closing = store.closing.clone();
         let file_key = admin_key::read_or_make(&config.data, &*random)?;
         let given = config.admin_key.clone().map(|key| ("LOGHORN_ADMIN_KEY", key));
+        let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await?);
         let mut egress = config.egress.clone();
         egress.own.push(addr);
         let options = Options {
@@ -115,7 +131,7 @@ impl App {
             admin_keys: [("admin.key", file_key)].into_iter().chain(given).collect(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
         };
-        let system = System::start(store, clock, random, options).await?;
+        let system = System::start(store, clock, random, vault, options).await?;
         let state = loghorn_web::State::new(
             system.clone(),
             loghorn_web::Options {
@@ -217,7 +233,9 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error}");
             match error {
-                StartError::Config(_) | StartError::NotLoopback { .. } => ExitCode::from(EXIT_CONFIG),
+                StartError::Config(_) | StartError::NotLoopback { .. } | StartError::Master(_) => {
+                    ExitCode::from(EXIT_CONFIG)
+                }
                 _ => ExitCode::FAILURE,
             }
         }

@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use loghorn_actors::{DeliveryOptions, Retention};
-use loghorn_domain::{access::Token, egress, event::Limits, notice};
+use loghorn_actors::{DeliveryOptions, MASTER_FILE, MasterSource, Retention};
+use loghorn_domain::{access::Token, egress, event::Limits, notice, seal::Key};
 
 pub use client::{client_data, client_key, client_server};
 use values::{base_url, bytes, list, networks, positive, set, span};
@@ -26,6 +26,10 @@ pub struct Config {
     pub bind: SocketAddr,
     /// The data directory.
     pub data: PathBuf,
+    /// The master key, where the environment holds it.
+    pub master_key: Option<Key>,
+    /// The file of the master key, instead of the data directory's own.
+    pub master_key_file: Option<PathBuf>,
     /// Names that the `Host` header may say, beside those of loopback.
     pub hosts: Vec<String>,
     /// Where people reach this server, such as `https://loghorn.example.com`: links in webhooks begin with it.
@@ -90,6 +94,8 @@ impl Default for Config {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 8000)),
             data: "./loghorn-data".into(),
+            master_key: None,
+            master_key_file: None,
             hosts: Vec::new(),
             public_url: String::new(),
             auth: Auth::Auto,
@@ -127,6 +133,9 @@ pub struct ServeArgs {
     /// A proxy that speaks TLS stands before it: it may listen beyond loopback
     #[arg(long)]
     pub behind_tls_proxy: bool,
+    /// File of the master key that secrets are sealed under [default: master.key in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<String>,
     /// Configuration file, instead of ./loghorn.toml
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -162,6 +171,10 @@ type Apply = fn(&mut Config, &str) -> Result<(), String>;
 const KEYS: &[(&str, Apply)] = &[
     ("bind", |c, v| set(&mut c.bind, v, "an address and port such as 127.0.0.1:8000")),
     ("data", |c, v| set(&mut c.data, v, "a directory")),
+    ("master_key_file", |c, v| {
+        c.master_key_file = Some(v.into());
+        Ok(())
+    }),
     ("hosts", |c, v| list(&mut c.hosts, v, "names")),
     ("public_url", |c, v| base_url(&mut c.public_url, v)),
     ("auth", |c, v| {
@@ -215,6 +228,8 @@ const CLIENT_KEYS: [&str; 1] = ["server"];
 const ADMIN_KEY: &str = "LOGHORN_ADMIN_KEY";
 const CLIENT_KEY: &str = "LOGHORN_KEY";
 const PREFIX: &str = "LOGHORN_";
+/// No setting like the others: a secret stands neither in a file of settings nor in arguments, nor in an error.
+const MASTER_KEY: &str = "LOGHORN_MASTER_KEY";
 const FILE: &str = "loghorn.toml";
 
 impl Config {
@@ -244,6 +259,19 @@ impl Config {
         config.apply_environment(std::env::vars_os())?;
         config.apply_flags(args)?;
         Ok(config)
+    }
+
+    /// Where the master key comes from.
+    pub fn master(&self) -> Result<MasterSource, ConfigError> {
+        match (&self.master_key, &self.master_key_file) {
+            (Some(_), Some(path)) => Err(ConfigError(format!(
+                "two master keys are given: {MASTER_KEY} and the file {}\n  Leave one of them out.",
+                path.display()
+            ))),
+            (Some(key), None) => Ok(MasterSource::Environment(key.clone())),
+            (None, Some(path)) => Ok(MasterSource::File(path.clone())),
+            (None, None) => Ok(MasterSource::Generated(self.data.join(MASTER_FILE))),
+        }
     }
 
     fn apply(&mut self, key: &str, value: &str, origin: &str) -> Result<(), ConfigError> {
@@ -285,6 +313,11 @@ impl Config {
             }
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
             let Some(key) = name.strip_prefix(PREFIX) else { continue };
+            if name == MASTER_KEY {
+                self.master_key = Some(Key::parse(value).map_err(|why| ConfigError(format!("{MASTER_KEY}: {why}")))?);
+                self.origins.insert("master_key", format!("environment variable {MASTER_KEY}"));
+                continue;
+            }
             let is_client = name == CLIENT_KEY || CLIENT_KEYS.iter().any(|client| variable(client) == name);
             // `LOGHORN_TEST_…` belongs to tests.
             if is_client || key.starts_with("TEST_") {
@@ -302,6 +335,7 @@ impl Config {
             ("bind", &args.bind),
             ("data", &args.data),
             ("auth", &args.auth),
+            ("master_key_file", &args.master_key_file),
             ("log", &args.log),
             ("log_level", &args.log_level),
         ];
@@ -390,6 +424,20 @@ mod tests {
         assert_eq!(config.delivery.timeout, Duration::from_secs(3));
         assert_eq!(config.origins["data"], "environment variable LOGHORN_DATA");
         assert_eq!(config.origins["bind"], "--bind");
+    }
+
+    #[test]
+    fn a_master_key_is_taken_from_one_place_and_never_repeated() {
+        let mut config = Config::default();
+        assert!(matches!(config.master(), Ok(MasterSource::Generated(path)) if path.ends_with("master.key")));
+        let wrong = config.apply_environment([(MASTER_KEY.into(), "not-a-key".into())].into_iter()).unwrap_err();
+        assert!(!wrong.0.contains("not-a-key"), "{wrong}");
+        config.apply_environment([(MASTER_KEY.into(), "07".repeat(32).into())].into_iter()).unwrap();
+        assert!(matches!(config.master(), Ok(MasterSource::Environment(_))));
+        assert!(!format!("{config:?}").contains("0707"));
+        config.apply("master_key_file", "a.key", "test").unwrap();
+        assert!(config.master().is_err());
+        assert!(config.apply("master_key", "x", "test").is_err());
     }
 
     #[test]

@@ -14,8 +14,10 @@ mod directory;
 mod gate;
 mod ingest;
 mod jobs;
+mod kept;
 mod keys;
 mod letters;
+mod master;
 pub mod metrics;
 mod notices;
 mod phases;
@@ -30,6 +32,7 @@ mod slot;
 mod subscriptions;
 mod supervisor;
 mod system;
+mod vault;
 
 use std::time::Duration;
 
@@ -41,9 +44,11 @@ pub use gate::{Overloaded, Reservation};
 pub use ingest::{AppendError, Ingest, RETRY_AFTER};
 pub use jobs::{BackfillRequest, Job, JobError, Jobs};
 pub use keys::{Holder, KEYS_MAX, KeyError, Keys};
+pub use master::{MASTER_FILE, MasterError, Source as MasterSource};
 pub use metrics::Metrics;
 pub use subscriptions::{ChangeError, Subscriptions};
 pub use system::{CircuitError, Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
+pub use vault::{KEYRING, RotateError, Rotated, Vault, VaultError};
 
 /// Where chance comes from; made in the composition root.
 pub trait Random: Send + Sync + 'static {

@@ -78,10 +78,11 @@ impl Target {
             (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (header::USER_AGENT, value(user_agent)?),
         ];
-        for (name, text) in &spec.headers {
-            let name = header(name)?;
+        for (name, text) in spec.headers.iter() {
+            let (name, mut value) = (header(name)?, value(text)?);
+            value.set_sensitive(true);
             headers.retain(|(known, _)| *known != name);
-            headers.push((name, value(text)?));
+            headers.push((name, value));
         }
         Ok(Self {
             uri,

@@ -6,7 +6,7 @@ use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress, notice::Subject}
 use loghorn_storage::{Error as StoreError, Fence, Store};
 
 use crate::{
-    Directory, Metrics, Options, Random, Subscriptions, changes::Changes, circuits::Circuits, notices::Notices,
+    Directory, Metrics, Options, Random, Subscriptions, Vault, changes::Changes, circuits::Circuits, notices::Notices,
     supervisor::Requeued,
 };
 
@@ -16,6 +16,7 @@ pub(crate) struct Shared {
     pub(crate) fence: Fence,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) options: Options,
     pub(crate) egress: Arc<egress::Policy>,
     pub(crate) tls: Arc<rustls::ClientConfig>,

@@ -1,4 +1,4 @@
-//! The subscriptions: kept in the catalogue, held in memory, compiled into the snapshot that the router matches with.
+//! The subscriptions: kept in the catalogue (their secrets sealed), held in memory, compiled into the snapshot that the router matches with.
 //!
 //! A change is written first and seen after: whoever was told "created" finds the next event matched. Changes go one
 //! at a time; reading never waits. A change goes on to its end also where whoever asked for it goes away meanwhile, so
@@ -24,9 +24,8 @@ use loghorn_storage::{Error as StoreError, Pending, Record, Revision, Store};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use crate::{Random, changes::Changes};
+use crate::{Random, changes::Changes, kept, vault::Vault};
 
-const PREFIX: &str = "subscription/";
 /// Before endpoint and version: what a past version decided by.
 const RULINGS: &str = "ruling/";
 /// Past versions of one subscription that are kept.
@@ -63,6 +62,7 @@ pub struct Subscriptions {
     store: Store,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    vault: Arc<Vault>,
     egress: Arc<egress::Policy>,
     pool: Pool,
     /// Under each of its endpoints.
@@ -78,14 +78,14 @@ impl Subscriptions {
         store: Store,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        vault: Arc<Vault>,
         egress: Arc<egress::Policy>,
         changes: Changes,
     ) -> Result<Self, StoreError> {
         let (pool, mut known) = (Pool::default(), BTreeMap::new());
-        for Record { key, revision, value } in store.catalog.list(PREFIX.into()).await? {
-            let damaged = |why: String| StoreError::Damaged(format!("{key}: {why}").into());
-            let subscription: Subscription = serde_json::from_slice(&value).map_err(|e| damaged(e.to_string()))?;
-            let compiled = compile(subscription, &pool).map_err(|problems| damaged(words(&problems)))?;
+        for (key, revision, subscription) in kept::load(&store, &vault).await? {
+            let damaged = |problems: Vec<Problem>| StoreError::Damaged(format!("{key}: {}", words(&problems)).into());
+            let compiled = compile(subscription, &pool).map_err(damaged)?;
             insert(&mut known, Known { compiled, revision });
         }
         let alive = known.iter().filter(|(endpoint, known): &(&EndpointNo, &Known)| {
@@ -94,7 +94,7 @@ impl Subscriptions {
         });
         let matcher = ArcSwap::from_pointee(Matcher::new(alive.map(|(_, known)| known.compiled.clone())));
         let (known, one_at_a_time) = (RwLock::new(known), Mutex::new(()));
-        Ok(Self { store, clock, random, egress, pool, known, matcher, one_at_a_time, changes })
+        Ok(Self { store, clock, random, vault, egress, pool, known, matcher, one_at_a_time, changes })
     }
 
     /// The snapshot to match with.
@@ -293,10 +293,9 @@ impl Subscriptions {
         subscription: Subscription,
     ) -> Result<Arc<Subscription>, ChangeError> {
         let endpoint = subscription.endpoint;
-        let unreadable = |error: serde_json::Error| StoreError::Damaged(error.to_string().into());
-        let value = serde_json::to_vec(&subscription).map_err(unreadable)?;
+        let value = kept::encode(&self.vault, &subscription)?;
         let compiled = compile(subscription, &self.pool).map_err(ChangeError::Invalid)?;
-        let key = format!("{PREFIX}{endpoint}");
+        let key = format!("{}{endpoint}", kept::PREFIX);
         let revision = self.store.catalog.put_if(key, expected, value.into()).await?;
         let subscription = compiled.subscription.clone();
         let before = self.matcher.load();

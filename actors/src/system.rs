@@ -19,7 +19,7 @@ use loghorn_domain::{
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 
 use crate::{
-    AppendError, Audit, Directory, Ingest, Keys, Metrics, Options, Random, Subscriptions,
+    AppendError, Audit, Directory, Ingest, Keys, Metrics, Options, Random, Subscriptions, Vault,
     changes::Changes,
     circuits::Circuits,
     delivery::Act,
@@ -174,13 +174,21 @@ impl System {
         store: Store,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        vault: Arc<Vault>,
         options: Options,
     ) -> Result<Self, StoreError> {
         let fence = store.queue.fence().await?;
         let egress = Arc::new(options.egress.clone());
         let changes = Changes::default();
-        let subscriptions =
-            Subscriptions::load(store.clone(), clock.clone(), random.clone(), egress.clone(), changes.clone()).await?;
+        let subscriptions = Subscriptions::load(
+            store.clone(),
+            clock.clone(),
+            random.clone(),
+            vault.clone(),
+            egress.clone(),
+            changes.clone(),
+        )
+        .await?;
         let tls = sender::tls_config().map_err(|error| StoreError::Damaged(error.to_string().into()))?;
         let metrics = Arc::new(Metrics::default());
         let directory = Arc::new(Directory::default());
@@ -203,6 +211,7 @@ impl System {
             store,
             clock: clock.clone(),
             random,
+            vault,
             options,
         });
         let recovered = recovered(&shared);
@@ -231,6 +240,11 @@ impl System {
     /// The subscriptions.
     pub fn subscriptions(&self) -> &Arc<Subscriptions> {
         &self.shared.subscriptions
+    }
+
+    /// What seals their secrets.
+    pub fn vault(&self) -> &Vault {
+        &self.shared.vault
     }
 
     /// The jobs.

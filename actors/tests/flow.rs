@@ -10,9 +10,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use loghorn_actors::{BackfillRequest, JobError, Options, Random, Retention, System};
+use loghorn_actors::{BackfillRequest, JobError, MasterSource, Options, Random, Retention, System, Vault};
 use loghorn_domain::{
-    Clock, Draft, Subscription, Timestamp, egress, event::Limits, job, retry::Dice, subscription::Spec,
+    Clock, Draft, Subscription, Timestamp, egress, event::Limits, job, retry::Dice, seal::Key, subscription::Spec,
 };
 use loghorn_storage::{Catalog, Error as StoreError, Pending, Record, Revision, Store, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,7 +64,9 @@ async fn system_over(store: Store) -> System {
         admin_keys: Vec::new(),
     };
     let random = Arc::new(Counting(AtomicU64::new(1)));
-    System::start(store, Arc::new(TestClock(Instant::now())), random, options).await.unwrap()
+    let master = MasterSource::Environment(Key::new([7; 32]));
+    let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await.unwrap());
+    System::start(store, Arc::new(TestClock(Instant::now())), random, vault, options).await.unwrap()
 }
 
 /// Answers each request with 200; how many came.
@@ -170,6 +172,10 @@ impl Catalog for Slow {
 
     fn list(&self, prefix: String) -> Pending<Vec<Record>> {
         self.0.list(prefix)
+    }
+
+    fn scrub(&self) -> Pending<()> {
+        self.0.scrub()
     }
 }
 

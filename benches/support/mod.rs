@@ -197,7 +197,9 @@ pub async fn system(store: loghorn_storage::Store, in_flight: u16, threads: usiz
     };
     let clock = Arc::new(WallClock(Instant::now()));
     let random = Arc::new(Counting(std::sync::atomic::AtomicU64::new(0x1234_5678_9abc_def1)));
-    loghorn_actors::System::start(store, clock, random, options).await.unwrap()
+    let master = loghorn_actors::MasterSource::Environment(loghorn_domain::seal::Key::new([7; 32]));
+    let vault = loghorn_actors::Vault::open(store.clone(), random.clone(), master).await.unwrap();
+    loghorn_actors::System::start(store, clock, random, Arc::new(vault), options).await.unwrap()
 }
 
 /// A 400-byte event, as it comes in.

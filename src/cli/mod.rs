@@ -17,6 +17,7 @@ mod job;
 mod json;
 mod key;
 mod listen;
+mod master_key;
 mod meta;
 mod output;
 mod progress;
@@ -119,10 +120,13 @@ enum Command {
     #[command(visible_alias = "jobs", subcommand)]
     Job(job::JobCommand),
     /// Make, list and revoke keys
-    #[command(visible_alias = "keys", subcommand)]
+    #[command(subcommand)]
     Key(key::KeyCommand),
     /// Show who did what
     Audit(audit::AuditArgs),
+    /// Change the master key that secrets are sealed under
+    #[command(subcommand)]
+    Keys(master_key::KeysCommand),
     /// Receive webhooks on this machine and check their signatures
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
@@ -204,6 +208,7 @@ impl Command {
             Self::Job(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,
             Self::Audit(args) => args.run(context).await,
+            Self::Keys(command) => command.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),

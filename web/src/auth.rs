@@ -62,6 +62,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/keys", Admin, Admin),
     route("/api/v1/keys/{id}", Admin, Admin),
     route("/api/v1/audit", Admin, Admin),
+    route("/api/v1/keyring/rotate", Admin, Admin),
     route("/api/v1/stats", Read, Manage),
     route("/api/v1/ledger", Read, Manage),
     route("/api/v1/health", Read, Manage),

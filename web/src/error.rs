@@ -11,7 +11,8 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use loghorn_actors::{
-    AppendError, ChangeError, CircuitError, JobError, KeyError, Overloaded, RETRY_AFTER, ReplayError, TestError,
+    AppendError, ChangeError, CircuitError, JobError, KeyError, Overloaded, RETRY_AFTER, ReplayError, RotateError,
+    TestError,
 };
 use loghorn_domain::{Problem as Wrong, Timestamp, access::Scope};
 use loghorn_storage::Error as StoreError;
@@ -332,6 +333,20 @@ impl From<KeyError> for Error {
             KeyError::NotFound => Self::not_found("key"),
             KeyError::TooMany => Self::conflict(error.to_string(), "revoke those that are not used any more"),
             KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RotateError> for Error {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::NotOurs(_) => {
+                Self::conflict(error.to_string(), "name the file of the new key: new_master_key_file")
+            }
+            RotateError::Same(_) | RotateError::Master(_) => {
+                Self::invalid([Wrong::new("/new_master_key_file", error.to_string())])
+            }
+            RotateError::Store(error) => error.into(),
         }
     }
 }

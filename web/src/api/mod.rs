@@ -11,6 +11,7 @@ pub mod explain;
 pub mod filters;
 pub mod health;
 pub mod jobs;
+pub mod keyring;
 pub mod keys;
 pub mod ledger;
 mod metrics;
@@ -84,6 +85,7 @@ pub struct Page<T> {
         health::get,
         health::live,
         health::ready,
+        keyring::rotate,
         ledger::get,
         metrics::get,
         crate::shippers::ingest,
@@ -160,6 +162,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
         .service(resource("/health/ready", "GET, HEAD").route(get().to(health::ready)))
+        .service(resource("/keyring/rotate", "POST").route(web::post().to(keyring::rotate)))
         .service(resource("/ledger", "GET, HEAD").route(get().to(ledger::get)))
         .service(resource("/openapi.json", "GET, HEAD").route(get().to(document)))
         .default_service(web::to(no_route));
