@@ -8,6 +8,7 @@ use super::{
     Context,
     client::{Client, Query, ambiguous, begins, strange},
     fail::{Exit, Fail},
+    master_key::RotateArgs,
     output::{Column, GOOD, confirm, plain},
 };
 
@@ -25,6 +26,8 @@ pub(crate) enum KeyCommand {
     /// Revoke a key: it lets nobody in any more, at once
     #[command(visible_alias = "delete")]
     Revoke(RevokeArgs),
+    /// Change the master key that secrets are sealed under
+    RotateMaster(RotateArgs),
 }
 
 /// What `key create` takes.
@@ -95,6 +98,7 @@ impl KeyCommand {
                 Ok(Exit::Ok)
             }
             Self::Revoke(args) => args.run(context, &client).await,
+            Self::RotateMaster(args) => args.run(context, &client).await,
         }
     }
 }

@@ -2,22 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use loghorn_web::api::keyring::{RotateBody, Rotated};
 use serde_json::json;
 
 use super::{
     Context,
+    client::Client,
     fail::{Exit, Fail},
     output::{GOOD, plain},
 };
-
-/// What can be done with keys.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Change the master key that secrets are sealed under
-    RotateMaster(RotateArgs),
-}
 
 /// What `keys rotate-master` takes.
 #[derive(Debug, Args)]
@@ -34,22 +28,14 @@ pub(crate) struct RotateArgs {
     new_master_key_file: Option<PathBuf>,
 }
 
-impl KeysCommand {
-    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
-        match self {
-            Self::RotateMaster(args) => args.run(context).await,
-        }
-    }
-}
-
 impl RotateArgs {
-    async fn run(self, context: &Context) -> Result<Exit, Fail> {
+    pub(super) async fn run(self, context: &Context, client: &Client) -> Result<Exit, Fail> {
         let whole = |path: PathBuf| match std::path::absolute(&path) {
             Ok(whole) => Ok(whole.display().to_string()),
             Err(error) => Err(Fail::file(&path, &error)),
         };
         let body = RotateBody { new_master_key_file: self.new_master_key_file.map(whole).transpose()? };
-        let answer = context.client()?.post(&["keyring", "rotate"], json!(body).to_string()).await?;
+        let answer = client.post(&["keyring", "rotate"], json!(body).to_string()).await?;
         let Rotated { master_key_file: path, restart_needed } = answer.read()?;
         let mut sentence = format!("{GOOD} the master key is in {}", plain(&path));
         if restart_needed {

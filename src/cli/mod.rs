@@ -119,14 +119,11 @@ enum Command {
     /// List, show and cancel long work: backfills
     #[command(visible_alias = "jobs", subcommand)]
     Job(job::JobCommand),
-    /// Make, list and revoke keys
-    #[command(subcommand)]
+    /// Make, list and revoke keys; change the master key
+    #[command(visible_alias = "keys", subcommand)]
     Key(key::KeyCommand),
     /// Show who did what
     Audit(audit::AuditArgs),
-    /// Change the master key that secrets are sealed under
-    #[command(subcommand)]
-    Keys(master_key::KeysCommand),
     /// Receive webhooks on this machine and check their signatures
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
@@ -208,7 +205,6 @@ impl Command {
             Self::Job(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,
             Self::Audit(args) => args.run(context).await,
-            Self::Keys(command) => command.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),
