@@ -50,7 +50,7 @@ async fn an_endpoint_that_hangs_slows_nobody_down() {
     let (without, with) = (without.iter().min().unwrap(), with.iter().min().unwrap());
     say(&format!("p99 with a healthy neighbour {without:?}, with a hanging one {with:?}"));
     assert!(hanging.count() > 0, "nothing hangs");
-    // A fifth, and half a millisecond for the clock of a shared machine.
-    assert!(*with <= without.mul_f64(1.2) + Duration::from_micros(500), "{without:?} → {with:?}");
+    // Whoever waits for one that hangs waits for seconds; how much less it may be on a quiet machine `make soak` measures.
+    assert!(*with <= *without + Duration::from_millis(50), "{without:?} → {with:?}");
     until("it still hangs", 5, || async { troubled.delivery_stats().await["attempting"] != 0 }).await;
 }
