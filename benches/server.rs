@@ -20,7 +20,7 @@ use std::{
 
 use support::{
     median,
-    server::{Server, client, stats, subscribe},
+    server::{Server, act, client, stats, subscribe},
 };
 
 #[global_allocator]
@@ -226,6 +226,8 @@ fn start() {
     let addr = reserved.local_addr().unwrap();
     drop(reserved);
     subscribe(&server, "late", &format!("http://{addr}/hook"));
+    // Else its circuit would be open, and a start does not forget that.
+    act(&server, "pause");
     let body: String = (0..1000).map(|n| support::event(n) + "\n").collect();
     let url = format!("{}/api/v1/events", server.url);
     actix_rt::System::new().block_on(async {
@@ -260,6 +262,7 @@ fn start() {
         }
     });
     let server = Server::start(&data);
+    act(&server, "resume");
     while first.load(Ordering::Relaxed) == 0 && began.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(1));
     }

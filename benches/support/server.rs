@@ -67,6 +67,16 @@ pub fn subscribe(server: &Server, name: &str, target: &str) {
     });
 }
 
+/// Does `what` (`pause` or `resume`) with the only subscription.
+pub fn act(server: &Server, what: &str) {
+    let url = format!("{}/api/v1/subscriptions", server.url);
+    actix_rt::System::new().block_on(async move {
+        let list: serde_json::Value = client().get(&url).send().await.unwrap().json().await.unwrap();
+        let id = list["items"][0]["id"].as_str().unwrap();
+        assert_eq!(client().post(format!("{url}/{id}/{what}")).send().await.unwrap().status(), 200);
+    });
+}
+
 pub fn stats(server: &Server) -> serde_json::Value {
     let url = format!("{}/api/v1/stats", server.url);
     actix_rt::System::new().block_on(async move { client().get(url).send().await.unwrap().json().await.unwrap() })
