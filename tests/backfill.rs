@@ -26,15 +26,6 @@ async fn begin(loghorn: &Loghorn, id: &str, body: Value) -> Value {
     job
 }
 
-async fn job(loghorn: &Loghorn, job: &Value) -> Value {
-    loghorn.get(&format!("/api/v1/jobs/{}", job["id"].as_str().unwrap())).await
-}
-
-async fn ended(loghorn: &Loghorn, begun: &Value) -> Value {
-    until("the job ends", 60, async || job(loghorn, begun).await["state"] != "running").await;
-    job(loghorn, begun).await
-}
-
 async fn is_idle(loghorn: &Loghorn) {
     until("all is delivered", 60, async || {
         let stats = loghorn.delivery_stats().await;
@@ -53,11 +44,11 @@ async fn past_events_are_delivered_once_and_marked() {
     until("the live one arrives", 10, async || receiver.count() == 1).await;
     is_idle(&loghorn).await;
 
-    let counted = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h", "dry_run": true})).await).await;
+    let counted = loghorn.job_ended(&begin(&loghorn, &id, json!({"since": "1h", "dry_run": true})).await).await;
     assert_eq!((&counted["state"], &counted["matched"], &counted["queued"]), (&json!("done"), &json!(251), &json!(0)));
     assert_eq!(receiver.count(), 1);
 
-    let done = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h"})).await).await;
+    let done = loghorn.job_ended(&begin(&loghorn, &id, json!({"since": "1h"})).await).await;
     assert_eq!((&done["state"], &done["total"], &done["done"]), (&json!("done"), &json!(1001), &json!(1001)), "{done}");
     assert_eq!((&done["matched"], &done["queued"], &done["skipped"]), (&json!(251), &json!(250), &json!(1)));
     is_idle(&loghorn).await;
@@ -75,7 +66,7 @@ async fn past_events_are_delivered_once_and_marked() {
     assert_eq!(delivery["attempt_log"][0]["request"]["headers"]["webhook-origin"], "backfill");
 
     // Nothing is left to do.
-    let again = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h"})).await).await;
+    let again = loghorn.job_ended(&begin(&loghorn, &id, json!({"since": "1h"})).await).await;
     assert_eq!((&again["queued"], &again["skipped"]), (&json!(0), &json!(251)));
     assert_eq!(loghorn.delivery_stats().await["total_deliveries"], 251);
     loghorn.assert_ledger_balances().await;
@@ -95,14 +86,14 @@ async fn it_goes_on_after_kill_9_and_counts_right() {
     let (id, _) = loghorn.subscribe(&receiver.url(), json!({"filters": {"min_level": "ERROR"}})).await;
     let begun = begin(&loghorn, &id, json!({"since": "1h", "rate": "1000/s"})).await;
     let mut kills = 0;
-    while job(&loghorn, &begun).await["state"] == "running" && kills < 3 {
+    while loghorn.job(&begun).await["state"] == "running" && kills < 3 {
         let before = receiver.count();
         until("some more arrive", 20, async || receiver.count() >= (before + 400).min(3000)).await;
         loghorn.kill();
         loghorn.restart();
         kills += 1;
     }
-    let done = ended(&loghorn, &begun).await;
+    let done = loghorn.job_ended(&begun).await;
     is_idle(&loghorn).await;
     assert_eq!(
         (&done["state"], &done["done"], &done["matched"]),
@@ -141,7 +132,7 @@ async fn what_is_live_goes_first_and_a_cancelled_job_ends_at_once() {
         until("the live event arrives", 10, has_arrived).await;
         assert!(sent.elapsed() < Duration::from_millis(1000), "{:?}", sent.elapsed());
     }
-    let running = job(&loghorn, &begun).await;
+    let running = loghorn.job(&begun).await;
     assert_eq!(running["state"], "running", "{running}");
     let waiting = loghorn.delivery_stats().await;
     assert!(waiting["queued"].as_u64().unwrap() <= 260, "{waiting}");
@@ -165,7 +156,7 @@ async fn a_rate_is_kept_and_bad_requests_are_refused() {
     log(&loghorn, 200).await;
     let (id, _) = loghorn.subscribe(&receiver.url(), json!({"filters": {"min_level": "ERROR"}})).await;
     let began = Instant::now();
-    let done = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h", "rate": "40/s"})).await).await;
+    let done = loghorn.job_ended(&begin(&loghorn, &id, json!({"since": "1h", "rate": "40/s"})).await).await;
     assert_eq!((&done["queued"], &done["rate"]), (&json!(50), &json!("40/s")));
     assert!(began.elapsed() > Duration::from_millis(1000), "{:?}", began.elapsed());
     let path = format!("/api/v1/subscriptions/{id}/backfill");
@@ -201,7 +192,7 @@ async fn what_the_router_has_yet_to_pass_is_not_left_out() {
     let begun = begin(&loghorn, &id, json!({"since": "1h"})).await;
     assert!(loghorn.get("/api/v1/stats").await["event_stats"]["routed_seq"].as_u64().unwrap() < 60);
     log_more(&loghorn).await;
-    let done = ended(&loghorn, &begun).await;
+    let done = loghorn.job_ended(&begun).await;
     assert_eq!((&done["total"], &done["queued"]), (&json!(60), &json!(60)), "{done}");
     until("all arrive", 20, async || receiver.count() == 61).await;
 }
@@ -217,7 +208,7 @@ async fn nothing_is_left_waiting_for_a_subscription_that_is_deleted_meanwhile() 
     let begun = begin(&loghorn, &id, json!({"since": "1h"})).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(loghorn.call("DELETE", &format!("/api/v1/subscriptions/{id}"), None).await.0, 204);
-    let failed = ended(&loghorn, &begun).await;
+    let failed = loghorn.job_ended(&begun).await;
     assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("the subscription was deleted")));
     assert_eq!(failed["queued"], 128);
     until("all is cancelled", 10, async || loghorn.delivery_stats().await["cancelled"] == 128).await;
@@ -234,7 +225,7 @@ async fn a_subscription_that_becomes_a_shadow_is_sent_nothing_more() {
     until("some arrive", 10, async || receiver.count() >= 10).await;
     let path = format!("/api/v1/subscriptions/{id}");
     assert_eq!(loghorn.call("PATCH", &path, Some(json!({"mode": "shadow"}).to_string())).await.0, 200);
-    let failed = ended(&loghorn, &begun).await;
+    let failed = loghorn.job_ended(&begun).await;
     assert_eq!((&failed["state"], &failed["error"]), (&json!("failed"), &json!("the subscription became a shadow")));
 }
 
@@ -243,9 +234,9 @@ async fn a_rate_holds_back_only_what_is_delivered() {
     let (loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
     log(&loghorn, 200).await;
     let (id, _) = loghorn.subscribe(&receiver.url(), json!({})).await;
-    ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h"})).await).await;
+    loghorn.job_ended(&begin(&loghorn, &id, json!({"since": "1h"})).await).await;
     let began = Instant::now();
-    let again = ended(&loghorn, &begin(&loghorn, &id, json!({"since": "1h", "rate": "10/s"})).await).await;
+    let again = loghorn.job_ended(&begin(&loghorn, &id, json!({"since": "1h", "rate": "10/s"})).await).await;
     assert_eq!((&again["state"], &again["skipped"]), (&json!("done"), &json!(200)), "{again}");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
@@ -261,7 +252,7 @@ async fn sigterm_interrupts_it_and_the_next_start_goes_on() {
     assert_eq!(loghorn.terminate(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     loghorn.restart();
-    let done = ended(&loghorn, &begun).await;
+    let done = loghorn.job_ended(&begun).await;
     assert_eq!((&done["state"], &done["queued"], &done["skipped"]), (&json!("done"), &json!(400), &json!(0)), "{done}");
     is_idle(&loghorn).await;
     assert_eq!(receiver.count(), 400);

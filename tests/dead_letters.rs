@@ -24,15 +24,6 @@ async fn begin(loghorn: &Loghorn, what: &str, body: Value) -> Value {
     job
 }
 
-async fn job(loghorn: &Loghorn, job: &Value) -> Value {
-    loghorn.get(&format!("/api/v1/jobs/{}", job["id"].as_str().unwrap())).await
-}
-
-async fn ended(loghorn: &Loghorn, begun: &Value) -> Value {
-    until("the job ends", 60, async || job(loghorn, begun).await["state"] != "running").await;
-    job(loghorn, begun).await
-}
-
 fn counts(job: &Value) -> (&str, [u64; 3]) {
     let count = |name: &str| job[name].as_u64().unwrap();
     (job["state"].as_str().unwrap(), [count("total"), count("done"), count("failed")])
@@ -80,13 +71,13 @@ async fn what_is_discarded_is_cancelled_for_good() {
     let counted = json!({"filter": {"subscription": id}, "dry_run": true});
     assert_eq!(loghorn.post("/api/v1/dead-letters/discard", &counted).await, (200, json!({"count": 10})));
     assert_eq!(listed(&loghorn).await, 20);
-    let done = ended(&loghorn, &begin(&loghorn, "discard", of_first.clone()).await).await;
+    let done = loghorn.job_ended(&begin(&loghorn, "discard", of_first.clone()).await).await;
     assert_eq!(counts(&done), ("done", [10, 10, 0]), "{done}");
     let stats = loghorn.delivery_stats().await;
     assert_eq!((&stats["cancelled"], &stats["failed"]), (&json!(10), &json!(10)), "{stats}");
     assert_eq!(listed(&loghorn).await, 10);
     // Neither again, nor sent again.
-    let again = ended(&loghorn, &begin(&loghorn, "replay", of_first).await).await;
+    let again = loghorn.job_ended(&begin(&loghorn, "replay", of_first).await).await;
     assert_eq!(counts(&again), ("done", [0, 0, 0]), "{again}");
     // One by itself.
     let one = loghorn.get("/api/v1/dead-letters").await["items"][0]["id"].as_str().unwrap().to_owned();
@@ -111,10 +102,10 @@ async fn a_replay_goes_on_after_kill_9_and_sends_each_once() {
         until("some were sent again", 20, async || receiver.count() >= wanted).await;
         loghorn.kill();
         loghorn.restart();
-        assert_eq!(job(&loghorn, &begun).await["state"], "running");
+        assert_eq!(loghorn.job(&begun).await["state"], "running");
     }
     // They die again meanwhile, and are not sent a third time.
-    let done = ended(&loghorn, &begun).await;
+    let done = loghorn.job_ended(&begun).await;
     assert!(began.elapsed() > Duration::from_millis(2200), "{:?}", began.elapsed());
     assert_eq!(counts(&done), ("done", [500, 500, 0]), "{done}");
     assert_eq!((&done["skipped"], &done["rate"]), (&json!(0), &json!("200/s")), "{done}");
@@ -141,10 +132,10 @@ async fn what_was_done_and_not_noted_counts_once() {
         let webhooks = if what == "replay" { 40 } else { 20 };
         let is_done = async || loghorn.delivery_stats().await[state] == 20 && receiver.count() == webhooks;
         until("all are dealt with", 20, is_done).await;
-        assert_eq!(counts(&job(&loghorn, &begun).await), ("running", [20, 0, 0]));
+        assert_eq!(counts(&loghorn.job(&begun).await), ("running", [20, 0, 0]));
         loghorn.kill();
         loghorn.restart();
-        let done = ended(&loghorn, &begun).await;
+        let done = loghorn.job_ended(&begun).await;
         assert_eq!(counts(&done), ("done", [20, 20, 0]), "{what}: {done}");
         assert_eq!((receiver.count(), &done["skipped"]), (webhooks, &json!(0)));
         loghorn.assert_ledger_balances().await;
@@ -180,7 +171,7 @@ async fn letters_of_a_disabled_subscription_are_left() {
     let path = format!("/api/v1/subscriptions/{id}");
     assert_eq!(loghorn.call("PATCH", &path, Some(json!({"enabled": false}).to_string())).await.0, 200);
     receivers.iter().for_each(|receiver| receiver.set(Mood::Answer(200, "")));
-    let done = ended(&loghorn, &begin(&loghorn, "replay", json!({})).await).await;
+    let done = loghorn.job_ended(&begin(&loghorn, "replay", json!({})).await).await;
     assert_eq!(counts(&done), ("done", [6, 3, 3]), "{done}");
     until("the others are delivered", 10, async || loghorn.delivery_stats().await["delivered"] == 3).await;
     assert_eq!(receivers[0].count(), 3);

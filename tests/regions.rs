@@ -283,9 +283,7 @@ async fn dead_letters_of_a_region_go_there_again_with_the_same_id() {
 async fn backfill(loghorn: &Loghorn, id: &str) -> Value {
     let (status, job) = loghorn.post(&format!("/api/v1/subscriptions/{id}/backfill"), &json!({"since": "1h"})).await;
     assert_eq!(status, 202, "{job}");
-    let path = format!("/api/v1/jobs/{}", job["id"].as_str().unwrap());
-    until("the job ends", 60, async || loghorn.get(&path).await["state"] != "running").await;
-    let ended = loghorn.get(&path).await;
+    let ended = loghorn.job_ended(&job).await;
     assert_eq!(ended["state"], "done", "{ended}");
     json!([ended["queued"], ended["skipped"]])
 }
@@ -324,10 +322,8 @@ async fn a_backfill_into_regions_goes_on_after_kill_9_and_counts_right() {
     until("some arrive", 20, async || counts(&to).iter().sum::<usize>() >= 600).await;
     loghorn.kill();
     loghorn.restart();
-    let path = format!("/api/v1/jobs/{}", job["id"].as_str().unwrap());
-    until("the job ends", 60, async || loghorn.get(&path).await["state"] != "running").await;
+    let ended = loghorn.job_ended(&job).await;
     delivered(&loghorn, 3000).await;
-    let ended = loghorn.get(&path).await;
     assert_eq!((&ended["queued"], &ended["skipped"]), (&json!(3000), &json!(0)), "{ended}");
     // What was under way when it was killed is sent again, with the same id.
     assert_eq!(to.each_ref().map(|receiver| ids(receiver).len()), [1000; 3]);

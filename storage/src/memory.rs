@@ -72,6 +72,22 @@ impl EventLog for Memory {
     }
 }
 
+impl Memory {
+    /// Those of `deliveries` that were changed.
+    fn those(
+        &self,
+        fence: Fence,
+        mut deliveries: Vec<(EndpointNo, Seq)>,
+        change: impl Fn(&mut State, EndpointNo, Seq) -> bool,
+    ) -> Pending<Vec<(EndpointNo, Seq)>> {
+        let mut state = self.state.lock();
+        ready(state.check(fence).map(|()| {
+            deliveries.retain(|(endpoint, seq)| change(&mut state, *endpoint, *seq));
+            deliveries
+        }))
+    }
+}
+
 impl DeliveryQueue for Memory {
     fn fence(&self) -> Pending<Fence> {
         let mut state = self.state.lock();
@@ -139,29 +155,19 @@ impl DeliveryQueue for Memory {
     fn replay(
         &self,
         fence: Fence,
-        mut deliveries: Vec<(EndpointNo, Seq)>,
+        deliveries: Vec<(EndpointNo, Seq)>,
         now: Timestamp,
     ) -> Pending<Vec<(EndpointNo, Seq)>> {
-        let mut state = self.state.lock();
-        if let Err(error) = state.check(fence) {
-            return ready(Err(error));
-        }
-        deliveries.retain(|(endpoint, seq)| state.replay(*endpoint, *seq, now));
-        ready(Ok(deliveries))
+        self.those(fence, deliveries, |state, endpoint, seq| state.replay(endpoint, seq, now))
     }
 
     fn discard(
         &self,
         fence: Fence,
-        mut deliveries: Vec<(EndpointNo, Seq)>,
+        deliveries: Vec<(EndpointNo, Seq)>,
         now: Timestamp,
     ) -> Pending<Vec<(EndpointNo, Seq)>> {
-        let mut state = self.state.lock();
-        if let Err(error) = state.check(fence) {
-            return ready(Err(error));
-        }
-        deliveries.retain(|(endpoint, seq)| state.discard(*endpoint, *seq, now));
-        ready(Ok(deliveries))
+        self.those(fence, deliveries, |state, endpoint, seq| state.discard(endpoint, seq, now))
     }
 
     fn outline(&self, endpoint: EndpointNo, n: usize) -> Pending<Outline> {

@@ -191,6 +191,17 @@ impl Loghorn {
         (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
     }
 
+    /// A job as it is now.
+    pub async fn job(&self, begun: &Value) -> Value {
+        self.get(&format!("/api/v1/jobs/{}", begun["id"].as_str().unwrap())).await
+    }
+
+    /// The same once it has ended.
+    pub async fn job_ended(&self, begun: &Value) -> Value {
+        super::until("the job ends", 60, async || self.job(begun).await["state"] != "running").await;
+        self.job(begun).await
+    }
+
     pub async fn delivery_stats(&self) -> Value {
         self.get("/api/v1/stats").await["delivery_stats"].clone()
     }

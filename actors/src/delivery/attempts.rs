@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use loghorn_domain::{
-    Class, DeliveryId, Event, Outcome, Seq, Verdict,
+    Class, DeliveryId, Event, Level, Outcome, Seq, Verdict,
     delivery::{Batched, Entry},
     machine::Input,
 };
@@ -50,12 +50,20 @@ impl DeliveryActor {
 
     /// Sends at once where a place is free, otherwise when its turn has come; a large payload is read again then.
     pub(super) fn take_turn(&mut self, entry: Entry, event: Arc<Event>, context: &mut Context<Self>) {
-        if let Some(place) = self.places.enter(self.endpoint) {
-            return self.send(entry, event, place, context);
+        match self.enter_or_wait(entry, event.head.level, context) {
+            Some(place) => self.send(entry, event, place, context),
+            None => self.keep(&event),
         }
-        self.keep(&event);
-        let priority = self.subscription.spec.priority(event.head.level, entry.origin);
-        self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry });
+    }
+
+    /// A place for the attempt that begins with `first`, now; else [`Granted`] tells when its turn has come.
+    pub(super) fn enter_or_wait(&self, first: Entry, level: Level, context: &Context<Self>) -> Option<Place> {
+        let place = self.places.enter(self.endpoint);
+        if place.is_none() {
+            let priority = self.subscription.spec.priority(level, first.origin);
+            self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry: first });
+        }
+        place
     }
 
     pub(super) fn send(&mut self, entry: Entry, event: Arc<Event>, place: Place, context: &mut Context<Self>) {

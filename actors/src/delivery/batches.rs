@@ -17,7 +17,7 @@ use super::{
     attempts::{Finished, own},
 };
 use crate::{
-    places::{Place, Waiter},
+    places::Place,
     sender::{Report, Webhook},
 };
 
@@ -40,13 +40,11 @@ impl DeliveryActor {
 
     /// Gathers the batch where a place is free, otherwise when its turn has come.
     pub(super) fn attempt_batch(&mut self, first: Entry, context: &mut Context<Self>) {
-        if let Some(place) = self.places.enter(self.endpoint) {
-            return self.gather(first, place, context);
-        }
         let known = self.machine.batch(first.seq).filter_map(|entry| self.payloads.get(&entry.seq));
         let level = known.map(|event| event.head.level).max().unwrap_or(Level::Info);
-        let priority = self.subscription.spec.priority(level, first.origin);
-        self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry: first });
+        if let Some(place) = self.enter_or_wait(first, level, context) {
+            self.gather(first, place, context);
+        }
     }
 
     pub(super) fn gather(&self, first: Entry, place: Place, context: &mut Context<Self>) {

@@ -14,7 +14,7 @@ use super::{
     attempts::{Answer, own},
 };
 use crate::{
-    places::{Place, Waiter},
+    places::Place,
     sender::{Report, Webhook},
 };
 
@@ -23,13 +23,9 @@ const SAMPLES: usize = 5;
 
 impl DeliveryActor {
     pub(super) fn attempt_digest(&mut self, first: Entry, context: &mut Context<Self>) {
-        match self.places.enter(self.endpoint) {
-            Some(place) => self.digest(first, place, context),
-            None => {
-                let level = self.payloads.get(&first.seq).map(|event| event.head.level).unwrap_or_default();
-                let priority = self.subscription.spec.priority(level, first.origin);
-                self.places.wait(self.endpoint, priority, Waiter { to: context.address(), entry: first });
-            }
+        let level = self.payloads.get(&first.seq).map(|event| event.head.level).unwrap_or_default();
+        if let Some(place) = self.enter_or_wait(first, level, context) {
+            self.digest(first, place, context);
         }
     }
 

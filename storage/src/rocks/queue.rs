@@ -373,24 +373,12 @@ impl<'a> Keeper<'a> {
         deliveries: Vec<(EndpointNo, Seq)>,
         now: Timestamp,
     ) -> Result<Vec<(EndpointNo, Seq)>, Error> {
-        self.core.check(fence)?;
-        self.core.db.check_writable()?;
-        let mut change = Change::new(self.core);
-        let mut replayed = Vec::new();
-        let mut dead = self.dead(&deliveries)?;
-        for (endpoint, seq) in deliveries {
-            let Some(Dead { attempts_total, .. }) = dead.remove(&(endpoint, seq)) else { continue };
+        self.raise(fence, deliveries, |change, ended, (endpoint, seq), Dead { attempts_total, .. }| {
             let entry = Entry { attempts_total, ..Entry::fresh(seq, now, Origin::Replay) };
-            change.batch.delete(Cf::Dead, keys::dead(seq, endpoint));
             change.batch.put(Cf::Queue, keys::queue(endpoint, seq), record::encode(&Waiting::from(entry))?);
-            change.endpoints.insert(endpoint);
-            let ended = self.ended(endpoint);
-            ended.dead = ended.dead.saturating_sub(1);
             ended.low_water = ended.low_water.min(seq);
-            replayed.push((endpoint, seq));
-        }
-        self.commit(change, Durable::Soon)?;
-        Ok(replayed)
+            Ok(())
+        })
     }
 
     fn discard(
@@ -399,23 +387,35 @@ impl<'a> Keeper<'a> {
         deliveries: Vec<(EndpointNo, Seq)>,
         now: Timestamp,
     ) -> Result<Vec<(EndpointNo, Seq)>, Error> {
+        self.raise(fence, deliveries, |change, ended, delivery, Dead { origin, attempts_total, .. }| {
+            ended.cancelled += 1;
+            put_marker(change, delivery, &Cancelled { at_ms: now.millis(), origin, attempts_total })
+        })
+    }
+
+    /// Makes something else of those that are dead letters, in one write; returns them.
+    fn raise(
+        &mut self,
+        fence: Fence,
+        deliveries: Vec<(EndpointNo, Seq)>,
+        mut into: impl FnMut(&mut Change<'a>, &mut Ended, (EndpointNo, Seq), Dead) -> Result<(), Error>,
+    ) -> Result<Vec<(EndpointNo, Seq)>, Error> {
         self.core.check(fence)?;
         self.core.db.check_writable()?;
         let mut change = Change::new(self.core);
-        let mut discarded = Vec::new();
+        let mut raised = Vec::new();
         let mut dead = self.dead(&deliveries)?;
         for (endpoint, seq) in deliveries {
-            let Some(Dead { origin, attempts_total, .. }) = dead.remove(&(endpoint, seq)) else { continue };
+            let Some(letter) = dead.remove(&(endpoint, seq)) else { continue };
             change.batch.delete(Cf::Dead, keys::dead(seq, endpoint));
-            put_marker(&mut change, (endpoint, seq), &Cancelled { at_ms: now.millis(), origin, attempts_total })?;
             change.endpoints.insert(endpoint);
             let ended = self.ended(endpoint);
             ended.dead = ended.dead.saturating_sub(1);
-            ended.cancelled += 1;
-            discarded.push((endpoint, seq));
+            into(&mut change, ended, (endpoint, seq), letter)?;
+            raised.push((endpoint, seq));
         }
         self.commit(change, Durable::Soon)?;
-        Ok(discarded)
+        Ok(raised)
     }
 
     /// Those that are dead letters. What is to be changed is read in full before any count changes.
