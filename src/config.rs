@@ -311,13 +311,14 @@ impl Config {
                 self.admin_key = Some(token.ok_or_else(wrong)?);
                 continue;
             }
-            let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
-            let Some(key) = name.strip_prefix(PREFIX) else { continue };
             if name == MASTER_KEY {
-                self.master_key = Some(Key::parse(value).map_err(|why| ConfigError(format!("{MASTER_KEY}: {why}")))?);
+                let key = Key::parse(&value.to_string_lossy());
+                self.master_key = Some(key.map_err(|why| ConfigError(format!("{MASTER_KEY}: {why}")))?);
                 self.origins.insert("master_key", format!("environment variable {MASTER_KEY}"));
                 continue;
             }
+            let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
+            let Some(key) = name.strip_prefix(PREFIX) else { continue };
             let is_client = name == CLIENT_KEY || CLIENT_KEYS.iter().any(|client| variable(client) == name);
             // `LOGHORN_TEST_…` belongs to tests.
             if is_client || key.starts_with("TEST_") {

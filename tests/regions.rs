@@ -185,7 +185,7 @@ async fn a_batch_holds_events_of_one_region() {
 
 #[actix_rt::test]
 async fn a_region_that_is_gone_is_left_alone_until_its_url_changes() {
-    let (loghorn, to) = (Loghorn::start().await, receivers());
+    let (loghorn, to) = (Loghorn::start_with(&["--set", "breaker.open_for=1s"], &[]).await, receivers());
     to[1].set(Mood::Answer(410, ""));
     let (id, _) = subscribe(&loghorn, &to, json!({})).await;
     send(&loghorn, &json!([of(json!("eu"), 0)])).await;

@@ -163,7 +163,7 @@ impl DeliveryActor {
                         self.settle(entry, verdict, report);
                     }
                 }
-                Effect::Disable(why) => self.disable(why, context),
+                Effect::Disable(why) => self.disable(why),
                 Effect::Circuit(circuit, until, memory) => {
                     if circuit == Circuit::Open {
                         self.payloads.retain(|seq, _| self.machine.holds(*seq));
@@ -197,15 +197,7 @@ impl DeliveryActor {
         });
     }
 
-    /// Where there are regions the others go on: only this one's circuit is opened, until a person acts.
-    fn disable(&mut self, why: Disabling, context: &mut Context<Self>) {
-        if self.subscription.spec.regions.is_some() {
-            let (subscription, region) = (&self.subscription.id, self.subscription.region_of(self.endpoint));
-            tracing::warn!(%subscription, region, ?why, "the circuit of one URL is opened until a person closes it");
-            self.tell(Input::Act(breaker::Action::Open), None, context);
-            let settings = self.settings();
-            return self.tell(Input::Configured { settings, is_new_target: false }, None, context);
-        }
+    fn disable(&self, why: Disabling) {
         let (shared, endpoint, subject) = (self.shared.clone(), self.endpoint, Subject::from(&*self.subscription));
         let reason = match why {
             Disabling::Gone => GONE.to_owned(),
@@ -314,6 +306,7 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
         is_digest: subscription.spec.on_recovery == OnRecovery::Digest,
         batch: subscription.spec.batch.and_then(|batch| batch.batching()),
         disable_after: delivery.disable_after,
+        is_region: subscription.spec.regions.is_some(),
         is_paused: subscription.state() != State::Active,
     }
 }

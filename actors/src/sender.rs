@@ -37,8 +37,8 @@ use crate::{
 /// Most headers of an answer that are kept, and their bytes.
 const RESPONSE_HEADERS_MAX: usize = 64;
 const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
-/// Most idle connections that one attempt may find closed; the next is a fresh one.
-const STALE_MAX: usize = 100;
+/// Most connections that one attempt may find closed: a receiver that cuts them after it has read is not asked for ever.
+const STALE_MAX: usize = 3;
 /// How long an idle connection is kept for the next webhook.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 

@@ -104,7 +104,8 @@ impl Settler {
         }
     }
 
-    fn halt(&self, error: &StoreError) {
+    /// Nothing can be recorded any more.
+    pub(crate) fn halt(&self, error: &StoreError) {
         if !self.has_failed.replace(true) {
             tracing::error!(%error, "deliveries stop: their results cannot be recorded");
         }

@@ -104,6 +104,7 @@ fn settings() -> Settings {
         is_digest: false,
         // Longer than any step.
         disable_after: Duration::from_secs(100 * 365 * 24 * 3600),
+        is_region: false,
         is_paused: false,
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn guard(
     let admitted = admitted.and_then(|()| if is_open { Ok(()) } else { call.admit(&state, &request) });
     // Whoever showed a key is known, even where it was for something else.
     let is_noted = !is_open && (admitted.is_ok() || call.holder.is_some());
-    let note = if is_noted { Note::new(&state, &call, &method) } else { None };
+    let note = if is_noted { Note::new(&state, &call, &method, admitted.is_err()) } else { None };
     let mut answer = match admitted {
         Err(error) => request.into_response(error.error_response()).map_into_right_body(),
         Ok(()) => {

@@ -24,9 +24,11 @@ pub(crate) struct Note {
 
 impl Note {
     /// The note for this call; `None` where it is not worth one.
-    pub(crate) fn new(state: &web::Data<State>, call: &Call, method: &Method) -> Option<Self> {
+    /// Refused calls, and what saves nothing, are noted like reading: nobody can wash the log out with them.
+    pub(crate) fn new(state: &web::Data<State>, call: &Call, method: &Method, is_refused: bool) -> Option<Self> {
         let route = call.route.filter(|route| !matches!(route.needs(method), None | Some(Scope::Ingest)))?;
-        let (holder, is_reading) = (call.holder.as_ref(), auth::is_safe(method));
+        let holder = call.holder.as_ref();
+        let is_reading = is_refused || auth::is_safe(method) || route.needs(method) == Some(Scope::Read);
         if is_reading && !holder.is_some_and(|holder| holder.scope.includes(Scope::Manage)) {
             return None;
         }
@@ -36,7 +38,7 @@ impl Note {
             scope: holder.map(|holder| holder.scope),
             method: method.to_string(),
             route: route.path.into(),
-            target: call.target.as_deref().map(cut),
+            target: call.target.as_deref().filter(|_| !is_refused).map(cut),
             from: call.from,
             status: WENT_AWAY,
         };

@@ -2,12 +2,12 @@
 
 use actix::prelude::*;
 use loghorn_domain::{
-    Class, DeliveryId, Verdict,
+    Class, DeliveryId, Outcome, Verdict,
     delivery::{Batched, Entry},
     envelope::Digest,
     machine::Input,
 };
-use loghorn_storage::Outline;
+use loghorn_storage::{Error as StoreError, Outline};
 
 use super::{
     DeliveryActor,
@@ -45,7 +45,7 @@ impl DeliveryActor {
                 return;
             }
         };
-        let (sender, place) = (self.sender.clone(), place.used());
+        let (sender, settler, place) = (self.sender.clone(), self.settler.clone(), place.used());
         actix_rt::spawn(async move {
             // As in `post`: the place comes back before the answer goes out.
             let mut answer = answer;
@@ -65,15 +65,19 @@ impl DeliveryActor {
             let webhook = Webhook { id: id.clone(), origin: first.origin, traceparent: None, body, own };
             let report = sender.attempt(&target, &webhook).await;
             let batch = Some(Batched { id, events: count.try_into().unwrap_or(u32::MAX) });
-            let report = Report { batch, own: webhook.own, ..report };
+            let mut report = Report { batch, own: webhook.own, ..report };
             if report.outcome.class == Class::Ok {
                 // Its number is drawn for each delivery.
                 let attempt = report.of_another().into_attempt(0, Verdict::Delivered);
                 match queue.digest(shared.fence, endpoint, upto, attempt).await {
                     Ok(told) => tracing::info!(subscription = %subscription.id, told, "a digest told of what waited"),
-                    Err(error) => {
-                        return tracing::error!(%endpoint, %error, "what a digest told of could not be settled");
+                    // Each goes by itself.
+                    Err(error @ (StoreError::Damaged(_) | StoreError::Read(_))) => {
+                        tracing::error!(%endpoint, %error, "what a digest told of could not be settled");
+                        report.outcome = Outcome::failed(Class::Template);
+                        report.error = Some(format!("it arrived, but what it told of could not be settled: {error}"));
                     }
+                    Err(error) => return settler.halt(&error),
                 }
             }
             answer.report = Some(report);

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, InFlight, Machine, due::is_live};
+use super::{Effect, Machine, due::is_live};
 use crate::{Class, Outcome, Seq, Timestamp, Verdict, breaker, delivery::Entry, retry::Dice};
 
 impl Machine {
@@ -22,8 +22,8 @@ impl Machine {
 
     /// The entry that a digest goes in place of, if more than that one waits.
     pub(super) fn take_digest(&mut self) -> Option<Entry> {
-        let under_way: usize = self.in_flight.values().map(|attempt| 1 + attempt.rest.len()).sum();
-        let is_alone = self.held.len() <= under_way + 1 && !self.is_behind;
+        let waiting = self.ready.live_events().chain(self.retries.values().filter(|entry| is_live(entry)));
+        let is_alone = waiting.take(2).count() < 2 && !self.is_behind;
         if is_alone { None } else { self.ready.take_oldest_live() }
     }
 
@@ -41,7 +41,13 @@ impl Machine {
             Class::Ok => self.read_anew(),
             class => {
                 self.is_digest_refused = !class.is_retryable();
-                self.settled(entry, Verdict::Retry { at: self.unused(now) }, effects);
+                let at = self.unused(now);
+                // It is on record with the oldest, but must not use up its attempts.
+                if entry.attempts_in_round < self.settings.retry.attempts_max / 2 {
+                    self.settled(entry, Verdict::Retry { at }, effects);
+                } else {
+                    self.retries.insert((at, entry.seq), entry);
+                }
             }
         }
         self.disable_where_hopeless(outcome.status_code == Some(410), now, effects);
@@ -56,10 +62,16 @@ impl Machine {
         self.let_go();
     }
 
-    /// An attempt ended whose deliveries a digest has told of meanwhile.
-    pub(super) fn forget(&mut self, attempt: &InFlight) {
-        for entry in std::iter::once(&attempt.entry).chain(&attempt.rest) {
-            self.held.remove(&entry.seq);
-        }
+    /// An attempt ended that was under way when a digest arrived. What the digest told of is settled already, and nothing
+    /// becomes of this; anything else is as this says. The queue knows.
+    pub(super) fn forget(&mut self, entry: Entry, verdict: Verdict, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Settle(entry, verdict));
+        self.let_be(entry.seq);
+    }
+
+    /// Holds it no more, and reads on from there.
+    pub(super) fn let_be(&mut self, seq: Seq) {
+        self.held.remove(&seq);
+        self.rewound(seq);
     }
 }

@@ -51,8 +51,12 @@ fn the_probe_is_a_digest_and_after_it_the_queue_is_read_anew() {
     let effects = finish(&mut machine, 1, 200, now + 1);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Settle(..))), "settled by whoever sent it");
     assert!(matches!(effects[..], [Effect::Fetch { after: Seq(0), .. }, Effect::Circuit(Circuit::Closed, ..)]));
-    // One from before the outage ends: it was told of, so nothing becomes of it.
-    assert_eq!(finish(&mut machine, 2, 503, now + 2), []);
+    // One from before the outage ends: the queue knows whether it was told of.
+    let effects = finish(&mut machine, 2, 503, now + 2);
+    assert!(
+        matches!(effects[..], [Effect::Settle(Entry { seq: Seq(2), .. }, _), Effect::Fetch { after: Seq(0), .. }]),
+        "{effects:?}"
+    );
     assert!(machine.held.is_empty());
 }
 
@@ -94,4 +98,30 @@ fn a_digest_that_may_not_be_sent_gives_way_to_each() {
     let effects = drive(&mut machine, blocked, now + 1);
     assert_eq!(digest_of(&effects), None);
     assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Attempt(_))).count(), 1);
+}
+
+#[test]
+fn a_digest_that_fails_again_and_again_leaves_the_oldest_its_attempts() {
+    let (mut machine, mut now) = tripped(0, Origin::Live, 9);
+    let mut oldest = entry(1);
+    for _ in 0..40 {
+        let effects = drive(&mut machine, Input::Tick, now);
+        let lease = effects
+            .iter()
+            .find_map(|effect| if let Effect::Fetch { lease, .. } = effect { Some(*lease) } else { None });
+        let entries = std::iter::once(oldest).chain((2..=9).map(entry)).collect();
+        drive(&mut machine, Input::Fetched { lease: lease.unwrap(), entries, is_end: true }, now);
+        for effect in finish(&mut machine, 1, 503, now + 1) {
+            if let Effect::Settle(settled, Verdict::Retry { at }) = effect {
+                oldest = Entry {
+                    attempts_in_round: settled.attempts_in_round + 1,
+                    attempts_total: settled.attempts_total + 1,
+                    next_at: Some(at),
+                    ..settled
+                };
+            }
+        }
+        now = machine.wake_at().unwrap().millis();
+    }
+    assert_eq!(oldest.attempts_in_round, 8);
 }

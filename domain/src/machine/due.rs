@@ -56,10 +56,14 @@ impl Due {
         })
     }
 
+    /// Deliveries of live events.
+    pub(super) fn live_events(&self) -> impl Iterator<Item = &Entry> {
+        self.live.iter().chain(self.batches.iter().flatten()).filter(|entry| is_live(entry))
+    }
+
     /// Takes out the oldest delivery of a live event.
     pub(super) fn take_oldest_live(&mut self) -> Option<Entry> {
-        let live = self.live.iter().chain(self.batches.iter().flatten()).filter(|entry| is_live(entry));
-        let oldest = live.map(|entry| entry.seq).min()?;
+        let oldest = self.live_events().map(|entry| entry.seq).min()?;
         let of_batch = self.batches.iter_mut().find_map(|batch| {
             let at = batch.iter().position(|entry| entry.seq == oldest)?;
             Some(batch.remove(at))

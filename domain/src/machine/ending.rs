@@ -20,14 +20,13 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(attempt) = self.landed(seq) else { return };
-        if attempt.is_void {
-            return self.forget(&attempt);
-        }
-        let InFlight { entry, rest, is_probe, is_digest, .. } = attempt;
+        let InFlight { entry, rest, is_probe, is_digest, is_void, .. } = attempt;
         if is_digest {
             return self.finished_digest(entry, outcome, took, now, dice, effects);
         }
-        self.record(outcome, is_probe, took, now, dice);
+        if !is_void {
+            self.record(outcome, is_probe, took, now, dice);
+        }
         let attempt = entry.attempts_in_round.saturating_add(1);
         let verdict = self.settings.retry.verdict(outcome, attempt, entry.queued_at, now, dice);
         self.adapt_batches(outcome, 1 + rest.len());
@@ -41,7 +40,10 @@ impl Machine {
             {
                 *at = self.unused(*at);
             }
-            self.settled(entry, verdict, effects);
+            match is_void {
+                true => self.forget(entry, verdict, effects),
+                false => self.settled(entry, verdict, effects),
+            }
         }
         self.disable_where_hopeless(verdict == Verdict::Dead(Reason::Gone), now, effects);
     }
@@ -94,6 +96,9 @@ impl Machine {
             Some(since) => Disabling::Failing(since),
             None => return,
         };
+        if self.settings.is_region {
+            return self.breaker.act(breaker::Action::Open);
+        }
         self.is_gone = true;
         effects.push(Effect::Disable(why));
     }
@@ -115,10 +120,10 @@ impl Machine {
 
     pub(super) fn returned(&mut self, seq: Seq, now: Timestamp) {
         let Some(attempt) = self.landed(seq) else { return };
-        if attempt.is_void {
-            return self.forget(&attempt);
+        let InFlight { entry, rest, is_void, .. } = attempt;
+        if is_void {
+            return std::iter::once(entry).chain(rest).for_each(|entry| self.let_be(entry.seq));
         }
-        let InFlight { entry, rest, .. } = attempt;
         let soon = now.plus(SOON);
         self.retries.extend(std::iter::once(entry).chain(rest).map(|entry| ((soon, entry.seq), entry)));
     }

@@ -15,6 +15,7 @@ pub(super) fn settings() -> Settings {
         batch: None,
         is_digest: false,
         disable_after: Duration::from_secs(5 * 24 * 3600),
+        is_region: false,
         is_paused: false,
     }
 }
@@ -300,4 +301,25 @@ fn after_an_outage_an_endpoint_is_asked_for_little_at_first() {
         })
         .collect();
     assert_eq!(sizes, [2, 3, 4, 5]);
+}
+
+#[test]
+fn a_region_that_is_gone_is_left_alone_until_a_person_acts_also_where_a_probe_finds_it() {
+    let mut machine = Machine::new(Settings { is_region: true, ..settings() });
+    drive(&mut machine, Input::Tick, 0);
+    let all = (1..=9).map(entry).collect::<Vec<_>>();
+    drive(&mut machine, Input::Fetched { lease: 1, entries: all.clone(), is_end: true }, 0);
+    drive(&mut machine, Input::Act(breaker::Action::Open), 1);
+    let effects = drive(&mut machine, Input::Act(breaker::Action::Probe), 2);
+    let Some(Effect::Fetch { lease, .. }) = effects.first() else { panic!("{effects:?}") };
+    let found = Input::Fetched { lease: *lease, entries: all, is_end: true };
+    let probe = drive(&mut machine, found, 2).into_iter().find_map(|effect| match effect {
+        Effect::Attempt(entry) => Some(entry.seq),
+        _ => None,
+    });
+    let outcome = Outcome::answered(410, None);
+    let effects = drive(&mut machine, Input::Finished { seq: probe.unwrap(), outcome, took: TOOK }, 3);
+    let open = Effect::Circuit(Circuit::Open, None, machine.breaker.memory());
+    assert!(effects.contains(&open) && !effects.iter().any(|e| matches!(e, Effect::Disable(_))), "{effects:?}");
+    assert_eq!(machine.wake_at(), Some(Timestamp::from_millis(i64::MAX)));
 }

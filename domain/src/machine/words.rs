@@ -24,6 +24,9 @@ pub struct Settings {
     pub is_digest: bool,
     /// The subscription is disabled once nothing but failures came for so long.
     pub disable_after: Duration,
+    /// Other endpoints of its subscription go on where this one is hopeless: its circuit is opened instead, until a person
+    /// acts.
+    pub is_region: bool,
     /// Nothing is attempted while this is set.
     pub is_paused: bool,
 }

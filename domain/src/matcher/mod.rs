@@ -182,13 +182,15 @@ impl Matcher {
         scratch.memo.clear();
         scratch.asked.clear();
         let mut facts = Facts::new(event, std::mem::take(&mut scratch.memo));
-        let event_type = event.head.event_type.as_str();
+        let (event_type, subject) = (event.head.event_type.as_str(), event.subject());
         self.shapes.each_key(event_type, &mut |key| {
             let groups = self.groups.get(key).into_iter().flatten();
             for of in groups.filter(|of| of.pattern.matches(event_type)) {
                 of.group.each_candidate(&mut facts, &mut |compiled, memo| {
                     // Only active ones are filed.
-                    let is_new = event.seq > compiled.since && scratch.asked.insert(compiled.endpoint);
+                    let is_new = event.seq > compiled.since
+                        && Some(compiled.endpoint) != subject
+                        && scratch.asked.insert(compiled.endpoint);
                     if is_new && compiled.filter.holds(event, memo) {
                         match compiled.mode {
                             Mode::Live => matches.endpoints.push(compiled.destination(event)),
@@ -199,10 +201,6 @@ impl Matcher {
             }
         });
         scratch.memo = facts.memo;
-        if let Some(subject) = event.subject() {
-            matches.endpoints.retain(|endpoint| *endpoint != subject);
-            matches.shadows.retain(|endpoint| *endpoint != subject);
-        }
         for endpoints in [&mut matches.endpoints, &mut matches.shadows] {
             endpoints.sort_unstable();
         }

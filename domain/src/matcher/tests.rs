@@ -192,6 +192,22 @@ fn an_event_goes_to_its_region_and_is_counted_without_one_in_shadow() {
 }
 
 #[test]
+fn a_subscription_with_regions_gets_no_notice_about_itself() {
+    let regions = json!({"regions": {"by": "level", "urls": {"WARNING": "https://warning.example.com/"}}});
+    let plain = compiled(1, &["loghorn.**".to_owned()], &json!({}), regions, &Pool::default());
+    let mut subscription = Subscription::clone(&plain.subscription);
+    subscription.regions.insert("WARNING".into(), EndpointNo(7));
+    let matcher = Matcher::new([Arc::new(Compiled::new(subscription, &Pool::default()).unwrap())]);
+    let found = |about| {
+        let id = crate::SubscriptionId::new(crate::Timestamp::default(), EndpointNo(about));
+        let mut event = event("loghorn.circuit.opened", json!({"metadata": {"subscription_id": id}}));
+        event.head.level = crate::Level::Warning;
+        matcher.matches(&event, &mut Scratch::default()).endpoints
+    };
+    assert_eq!((found(1), found(2)), (vec![], vec![EndpointNo(7)]));
+}
+
+#[test]
 fn a_notice_goes_to_everyone_who_names_it_but_the_one_it_is_about() {
     let pool = Pool::default();
     let one = |n: u32, pattern: &str| compiled(n, &[pattern.to_owned()], &json!({}), json!({}), &pool);

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use loghorn_domain::Problem;
 use serde::{Deserialize, Serialize};
 
-use crate::{State, error::Error, json, lists::Query};
+use crate::{State, auth::Call, error::Error, json, lists::Query};
 
 /// Where the new master key is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -39,7 +39,8 @@ pub(crate) async fn rotate(
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     // Files of this machine are for those who are on it.
-    if !request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
+    let is_here = request.extensions().get::<Call>().is_some_and(|call| call.from.to_canonical().is_loopback());
+    if !is_here {
         return Err(Error::forbidden("the master key is changed from the server's own machine only", "call it there"));
     }
     let RotateBody { new_master_key_file } = json::read(&state, &request, payload, &[]).await?;
