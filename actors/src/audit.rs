@@ -36,6 +36,9 @@ pub struct Audit {
     kept: Mutex<VecDeque<Entry>>,
 }
 
+/// The key is for something else.
+const REFUSED: u16 = 403;
+
 impl Audit {
     pub(crate) async fn load(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let mut kept = VecDeque::new();
@@ -51,12 +54,17 @@ impl Audit {
         self.add(act, |_| false)
     }
 
-    /// Notes what was read, unless the same was noted within a minute.
+    /// Notes what was read or refused, unless the same was noted within a minute; of what is refused to one key, only the
+    /// first of a minute.
     pub fn note_reading(&self, act: Act) -> Noted {
         let (now, same) = (self.clock.now(), act.clone());
         self.add(act, |kept| {
             let mut newest = kept.iter().rev().take(REPEAT_DEPTH).take_while(|entry| now.since(entry.at) < REPEAT_MAX);
-            newest.any(|entry| entry.act == same)
+            let is_refused = |act: &Act| act.status == REFUSED;
+            newest.any(|entry| {
+                let is_like = is_refused(&entry.act) && is_refused(&same) && entry.act.who == same.who;
+                is_like || entry.act == same
+            })
         })
     }
 

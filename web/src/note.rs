@@ -29,7 +29,7 @@ impl Note {
         let route = call.route.filter(|route| !matches!(route.needs(method), None | Some(Scope::Ingest)))?;
         let holder = call.holder.as_ref();
         let is_reading = is_refused || auth::is_safe(method) || route.needs(method) == Some(Scope::Read);
-        if is_reading && !holder.is_some_and(|holder| holder.scope.includes(Scope::Manage)) {
+        if is_reading && !is_refused && !holder.is_some_and(|holder| holder.scope.includes(Scope::Manage)) {
             return None;
         }
         let act = Act {
@@ -38,7 +38,7 @@ impl Note {
             scope: holder.map(|holder| holder.scope),
             method: method.to_string(),
             route: route.path.into(),
-            target: call.target.as_deref().filter(|_| !is_refused).map(cut),
+            target: call.target.as_deref().map(cut),
             from: call.from,
             status: WENT_AWAY,
         };
