@@ -26,7 +26,7 @@ fn read(criterion: &mut Criterion) {
 }
 
 fn sign(criterion: &mut Criterion) {
-    let signer = Signer::new(&Secret::generated([7; 32]), None);
+    let signer = Signer::new(&Secret::generated([7; 32]), &[]);
     let at = Timestamp::from_millis(1_700_000_000_000);
     let mut group = criterion.benchmark_group("sign one webhook");
     group.bench_function("standard", |bench| {

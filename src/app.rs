@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the clock and the dice are made here, and handed in everywhere else")]
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -14,6 +14,7 @@ use loghorn_actors::{KEYRING, MasterError, Options, Random, Recovered, System, V
 use loghorn_domain::{Clock, Timestamp, retry::Dice};
 use loghorn_storage::{Closing, Store, rocks};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
+use url::Url;
 
 use crate::{
     admin_key::{self, AdminKeyError},
@@ -120,6 +121,8 @@ impl App {
         let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await?);
         let mut egress = config.egress.clone();
         egress.own.push(addr);
+        egress.receiver = receiver_url(addr);
+        let receiver_url = egress.receiver.as_ref().map(ToString::to_string);
         let options = Options {
             ingest_queue_bytes: config.ingest_queue_bytes,
             limits: config.limits,
@@ -139,6 +142,8 @@ impl App {
                 requires_key: config.requires_key(),
                 is_behind_proxy: config.behind_tls_proxy,
                 body_bytes_max: config.body_bytes_max,
+                receiver_url,
+                own_ips: vec![addr.ip()],
                 version: env!("CARGO_PKG_VERSION"),
             },
         );
@@ -209,6 +214,16 @@ fn check_bind(config: &Config) -> Result<(), StartError> {
         return refuse("there is no admin key", add);
     }
     Ok(())
+}
+
+/// Where the built-in receiver takes webhooks.
+fn receiver_url(addr: SocketAddr) -> Option<Url> {
+    let ip = match addr.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    Url::parse(&format!("http://{}{}", SocketAddr::new(ip, addr.port()), loghorn_web::RECEIVER_PATH)).ok()
 }
 
 async fn open(

@@ -2,7 +2,7 @@
 //! store that cannot open a file is read-only from then on.
 
 /// Below this, a busy server may run short.
-const LIMIT_ENOUGH: u64 = 4096;
+pub(crate) const LIMIT_ENOUGH: u64 = 4096;
 /// Connections that one HTTP thread serves at a time, however many files there may be.
 const CONNECTIONS_MAX: u64 = 10_000;
 /// Files that the store keeps open, however many there may be.

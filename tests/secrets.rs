@@ -23,6 +23,7 @@ use support::{Loghorn, Mood, Receiver, event, loghorn, until};
 const OWN: &str = "my-own-secret-Zq7wX3kLp9";
 const TOKEN: &str = "token-Vb4nM8tYr2Ks6Hd1";
 const API_KEY: &str = "api-key-Jf5gC0uWx7Qe3Tz";
+const PASSWORD: &str = "password-Yb6nD2sVk9Lm4Rh8";
 
 /// Every form in which `secret` might lie somewhere: as it is, in hex, and in base64 wherever it begins there.
 fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
@@ -134,12 +135,24 @@ async fn no_secret_is_found_on_the_disk_in_logs_or_in_answers() {
     let more = json!({"headers": headers(), "retry": {"max_attempts": 2}});
     let (_, generated) = server.subscribe(&ill.url(), more).await;
     server.subscribe(&ill.url().replace("http:", "https:"), json!({"headers": headers()})).await;
-    let secrets = forms_of_all(&[OWN, TOKEN, API_KEY, &generated]);
+    let auth = json!({"type": "basic", "username": "u", "password": PASSWORD});
+    let (rotated, earlier) = server.subscribe(&well.url(), json!({"name": "rotated", "auth": auth})).await;
+    let rotate = format!("/api/v1/subscriptions/{rotated}/secrets/rotate");
+    let newer = server.post(&rotate, &json!({"overlap": "24h"})).await.1["secret"].as_str().unwrap().to_owned();
+    assert_eq!(server.call("DELETE", &format!("/api/v1/subscriptions/{rotated}"), None).await.0, 204);
+    let (kept, _) = server.subscribe(&ill.url(), json!({"name": "kept", "auth": auth})).await;
+    let admin = server.admin_key();
+    let pass = server.call_as(&admin, "POST", "/api/v1/session/link", Some("{}".into())).await.1["token"].clone();
+    let secrets = [OWN, TOKEN, API_KEY, PASSWORD, &generated, &earlier, &newer, pass.as_str().unwrap()];
+    let secrets = forms_of_all(&secrets);
     // Still in the write-ahead log alone, which is never compressed: so the search would find what is there.
     let is_known = files(&server.data).values().any(|(bytes, _)| holds(bytes, b"well-known-name"));
     assert!(is_known, "the search finds nothing at all");
     assert_on_no_disk(&server.data, &secrets, "after the creation");
     // What is refused, too.
+    let wrong = json!({"auth": {"type": PASSWORD}}).to_string();
+    let (status, answer) = server.call("PATCH", &format!("/api/v1/subscriptions/{kept}"), Some(wrong)).await;
+    assert!(status == 422 && !answer.to_string().contains(PASSWORD), "{answer}");
     for wrong in [json!({"headers": format!("Bearer {TOKEN}")}), json!({"secret": OWN})] {
         let (status, answer) =
             server.call("PATCH", &format!("/api/v1/subscriptions/{id}"), Some(wrong.to_string())).await;

@@ -31,6 +31,7 @@ struct Beside {
 pub(crate) fn encode(vault: &Vault, subscription: &Subscription) -> Result<Vec<u8>, StoreError> {
     let mut bare = subscription.clone();
     bare.spec.headers = Headers::default();
+    bare.spec.auth = None;
     let kept = Kept { subscription: &bare, sealed: vault.seal(subscription) };
     serde_json::to_vec(&kept).map_err(|error| StoreError::Damaged(error.to_string().into()))
 }

@@ -114,7 +114,11 @@ impl Keys {
 
     /// Whom this text lets in now; notes the use.
     pub fn holder(self: &Arc<Self>, text: &str) -> Option<Holder> {
-        let digest = Digest::of(text);
+        self.holder_of(Digest::of(text))
+    }
+
+    /// Whom the key with this digest lets in now; notes the use.
+    pub(crate) fn holder_of(self: &Arc<Self>, digest: Digest) -> Option<Holder> {
         if let Some((_, holder)) = self.given.iter().find(|(given, _)| *given == digest) {
             return Some(holder.clone());
         }

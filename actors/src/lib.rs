@@ -6,6 +6,7 @@
 //! read. No actor keeps what it could not read again from the store. A failed webhook is an outcome, not an error.
 
 mod audit;
+mod authorization;
 mod backfill;
 mod changes;
 mod circuits;
@@ -23,8 +24,10 @@ mod notices;
 mod phases;
 mod places;
 mod resolver;
+mod rotations;
 mod router;
 mod sender;
+mod sessions;
 mod set_aside;
 mod settler;
 mod shared;
@@ -46,6 +49,7 @@ pub use jobs::{BackfillRequest, Job, JobError, Jobs};
 pub use keys::{Holder, KEYS_MAX, KeyError, Keys};
 pub use master::{MASTER_FILE, MasterError, Source as MasterSource};
 pub use metrics::Metrics;
+pub use sessions::{LINK_MAX, SESSION_MAX, Session, Sessions};
 pub use subscriptions::{ChangeError, Subscriptions};
 pub use system::{CircuitError, Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
 pub use vault::{KEYRING, RotateError, Rotated, Vault, VaultError};

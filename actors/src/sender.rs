@@ -16,8 +16,8 @@ use awc::{
     Client, ClientResponse,
     error::{ConnectError, SendRequestError},
     http::{
-        Method, Uri,
-        header::{self, HeaderMap, HeaderName, HeaderValue},
+        Method, StatusCode, Uri,
+        header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue},
     },
 };
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use loghorn_domain::{
 };
 
 use crate::{
+    authorization::{Authorization, NotSent},
     phases::{Stopwatch, TimedBody},
     resolver::{Blocked, GuardedConnector, Unresolved},
 };
@@ -37,8 +38,9 @@ use crate::{
 /// Most headers of an answer that are kept, and their bytes.
 const RESPONSE_HEADERS_MAX: usize = 64;
 const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
-/// Most connections that one attempt may find closed: a receiver that cuts them after it has read is not asked for ever.
-const STALE_MAX: usize = 3;
+/// How often one attempt may find its connection closed or its token stale: a receiver that cuts connections after it
+/// has read is not asked for ever.
+const AGAIN_MAX: usize = 3;
 /// How long an idle connection is kept for the next webhook.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
@@ -54,6 +56,7 @@ pub(crate) struct Target {
     signer: Signer,
     plain_header: Option<HeaderName>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    authorization: Authorization,
     timeout: Duration,
 }
 
@@ -86,9 +89,10 @@ impl Target {
         }
         Ok(Self {
             uri,
-            signer: Signer::new(&subscription.secret, None),
+            signer: Signer::new(&subscription.secret, subscription.previous()),
             plain_header: spec.signature_header.as_deref().map(header).transpose()?,
             headers,
+            authorization: Authorization::new(spec.auth.as_ref(), policy)?,
             timeout: spec.timeout.map_or(timeout, |span| span.0),
         })
     }
@@ -233,6 +237,7 @@ impl Sender {
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {
             let (class, what) = match watch.is_connecting() {
                 true => (Class::TimeoutConnect, "no connection"),
+                false if target.authorization.is_fetching() => (Class::TimeoutResponse, "no token"),
                 false => (Class::TimeoutResponse, "no whole answer"),
             };
             report.outcome = Outcome::failed(class);
@@ -245,38 +250,49 @@ impl Sender {
 
     async fn exchange(&self, target: &Target, webhook: &Webhook, watch: &Rc<Stopwatch>, report: &mut Report) {
         let mut answer = self.post(target, webhook, watch, report).await;
-        for _ in 0..STALE_MAX {
+        for _ in 0..AGAIN_MAX {
             match &answer {
-                Err(error) if is_cut(error) && !watch.has_connected() => {}
+                Err(NotSent::Failed(error)) if is_cut(error) && !watch.has_connected() => {}
+                // The token was kept too long; a new one may do.
+                Ok((answer, Some(token))) if answer.status() == StatusCode::UNAUTHORIZED => {
+                    target.authorization.forget(token).await;
+                }
                 _ => break,
             }
             answer = self.post(target, webhook, watch, report).await;
         }
-        match answer {
-            Ok(answer) => self.read(answer, report).await,
-            Err(error) => {
-                let (class, words) = classify(&error);
-                report.outcome = Outcome::failed(class);
-                report.error = Some(words);
-            }
-        }
+        let (class, words) = match answer {
+            Ok((answer, _)) => return self.read(answer, report).await,
+            Err(NotSent::Failed(error)) => classify(&error),
+            Err(NotSent::NoToken(class, words)) => (class, format!("no token: {words}")),
+        };
+        report.outcome = Outcome::failed(class);
+        report.error = Some(words);
     }
 
+    /// The answer, and the token that it was asked for with, unless that is as fresh as can be.
     async fn post(
         &self,
         target: &Target,
         webhook: &Webhook,
         watch: &Rc<Stopwatch>,
         report: &Report,
-    ) -> Result<ClientResponse, SendRequestError> {
+    ) -> Result<(ClientResponse, Option<HeaderValue>), NotSent> {
         let client = self.client.borrow().clone();
+        let authorization = target.authorization.header(&client, &*self.clock).await?;
         let mut request = client.request(Method::POST, target.uri.clone()).no_decompress();
         let headers = request.headers_mut();
         for (name, value) in &target.headers {
             headers.insert(name.clone(), value.clone());
         }
+        let mut token = None;
+        if let Some((name, value, is_fresh)) = authorization {
+            token = (!is_fresh).then(|| value.clone());
+            headers.insert(name, value);
+        }
         let text = |text: &str| {
-            HeaderValue::from_str(text).map_err(|error| SendRequestError::Custom(error.into(), Box::new("header")))
+            let unfit = |error: InvalidHeaderValue| SendRequestError::Custom(error.into(), Box::new("header"));
+            HeaderValue::from_str(text).map_err(|error| NotSent::Failed(unfit(error)))
         };
         headers.insert(WEBHOOK_ID, text(&webhook.id)?);
         if let Some(traceparent) = &webhook.traceparent {
@@ -292,7 +308,8 @@ impl Sender {
         }
         let is_https = target.uri.scheme_str() == Some("https");
         let sending = request.send_body(TimedBody::new(webhook.body.clone(), is_https));
-        watch.time(sending).await.map(|answer| answer.map_body(|_, payload| payload))
+        let answer = watch.time(sending).await.map_err(NotSent::Failed)?;
+        Ok((answer.map_body(|_, payload| payload), token))
     }
 
     async fn read(&self, mut answer: ClientResponse, report: &mut Report) {
@@ -397,7 +414,7 @@ fn is_cut(error: &SendRequestError) -> bool {
 }
 
 /// The class of a failed exchange, and what to say of it.
-fn classify(error: &SendRequestError) -> (Class, String) {
+pub(crate) fn classify(error: &SendRequestError) -> (Class, String) {
     let words = error.to_string();
     match error {
         SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Blocked>() => {

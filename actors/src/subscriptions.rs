@@ -8,21 +8,25 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use loghorn_domain::{
-    Clock, EndpointNo, Problem, Subscription, SubscriptionId, egress,
+    Clock, EndpointNo, Problem, Subscription, SubscriptionId,
+    credentials::Auth,
+    egress,
     filter::Pool,
     matcher::{Compiled, Matcher},
     regions::{self, REGIONS_EVER_MAX},
+    rotation::RotateError,
     ruling::Ruling,
     secret::Secret,
     subscription::{Mode, Spec},
 };
 use loghorn_storage::{Error as StoreError, Pending, Record, Revision, Store};
 use parking_lot::RwLock;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{Random, changes::Changes, kept, vault::Vault};
 
@@ -46,6 +50,9 @@ pub enum ChangeError {
     /// What was written is not acceptable.
     #[error("the subscription is not acceptable")]
     Invalid(Vec<Problem>),
+    /// Its secret stays as it is.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// The catalogue could not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,6 +77,8 @@ pub struct Subscriptions {
     matcher: ArcSwap<Matcher>,
     one_at_a_time: Mutex<()>,
     changes: Changes,
+    /// A secret was replaced.
+    pub(crate) rotated: Notify,
 }
 
 impl Subscriptions {
@@ -94,7 +103,8 @@ impl Subscriptions {
         });
         let matcher = ArcSwap::from_pointee(Matcher::new(alive.map(|(_, known)| known.compiled.clone())));
         let (known, one_at_a_time) = (RwLock::new(known), Mutex::new(()));
-        Ok(Self { store, clock, random, vault, egress, pool, known, matcher, one_at_a_time, changes })
+        let rotated = Notify::new();
+        Ok(Self { store, clock, random, vault, egress, pool, known, matcher, one_at_a_time, changes, rotated })
     }
 
     /// The snapshot to match with.
@@ -175,6 +185,7 @@ impl Subscriptions {
                 subscription.since = newest;
             }
             subscription.spec = spec;
+            Ok(())
         })
         .await
     }
@@ -186,7 +197,11 @@ impl Subscriptions {
         version: Option<u32>,
         is_paused: bool,
     ) -> Result<Arc<Subscription>, ChangeError> {
-        self.change(id, version, move |subscription| subscription.paused = is_paused).await
+        self.change(id, version, move |subscription| {
+            subscription.paused = is_paused;
+            Ok(())
+        })
+        .await
     }
 
     /// Makes a shadow live: what matches from now on is sent.
@@ -195,7 +210,36 @@ impl Subscriptions {
         id: &SubscriptionId,
         version: Option<u32>,
     ) -> Result<Arc<Subscription>, ChangeError> {
-        self.change(id, version, |subscription| subscription.spec.mode = Mode::Live).await
+        self.change(id, version, |subscription| {
+            subscription.spec.mode = Mode::Live;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Replaces its signing secret by `secret`, else by one that is generated. The one before signs for `overlap` more.
+    pub async fn rotate(
+        self: &Arc<Self>,
+        id: &SubscriptionId,
+        version: Option<u32>,
+        secret: Option<Secret>,
+        overlap: Duration,
+    ) -> Result<Arc<Subscription>, ChangeError> {
+        let (secret, now) = (secret.unwrap_or_else(|| self.generated_secret()), self.clock.now());
+        let rotated =
+            self.change(id, version, move |subscription| Ok(subscription.rotate(secret, overlap, now)?)).await?;
+        self.rotated.notify_one();
+        Ok(rotated)
+    }
+
+    /// Forgets the secrets that do not sign any more.
+    pub(crate) async fn forget_secrets(self: &Arc<Self>, id: &SubscriptionId) -> Result<(), ChangeError> {
+        let now = self.clock.now();
+        let forgetting = self.change(id, None, move |subscription| {
+            subscription.forget_secrets(now);
+            Ok(())
+        });
+        forgetting.await.map(drop)
     }
 
     /// What `version` of this subscription decided by; `None` where that is no longer kept.
@@ -212,14 +256,22 @@ impl Subscriptions {
     /// Loghorn itself disables it, with this reason.
     pub(crate) async fn disable(self: &Arc<Self>, endpoint: EndpointNo, reason: String) -> Result<(), ChangeError> {
         let id = self.by_endpoint(endpoint).ok_or(ChangeError::NotFound)?.id.clone();
-        self.change(&id, None, move |subscription| subscription.disabled_reason = Some(reason)).await.map(drop)
+        let disabling = self.change(&id, None, move |subscription| {
+            subscription.disabled_reason = Some(reason);
+            Ok(())
+        });
+        disabling.await.map(drop)
     }
 
     /// Deletes it: nothing is matched or sent from now on, and what waits is cancelled.
     pub async fn delete(self: &Arc<Self>, id: &SubscriptionId, version: Option<u32>) -> Result<(), ChangeError> {
         let (this, id, now) = (self.clone(), id.clone(), self.clock.now());
         to_the_end(async move {
-            let deleted = this.change_now(&id, version, |subscription| subscription.deleted_at = Some(now)).await?;
+            let delete = |subscription: &mut Subscription| {
+                subscription.deleted_at = Some(now);
+                Ok(())
+            };
+            let deleted = this.change_now(&id, version, delete).await?;
             this.changes.deleted(deleted.endpoints().collect()).await;
             this.forget_rulings(&format!("{RULINGS}{}/", deleted.endpoint)).await;
             Ok(())
@@ -231,7 +283,7 @@ impl Subscriptions {
         self: &Arc<Self>,
         id: &SubscriptionId,
         version: Option<u32>,
-        change: impl FnOnce(&mut Subscription) + 'static,
+        change: impl FnOnce(&mut Subscription) -> Result<(), ChangeError> + 'static,
     ) -> Result<Arc<Subscription>, ChangeError> {
         let (this, id) = (self.clone(), id.clone());
         to_the_end(async move { this.change_now(&id, version, change).await }).await
@@ -241,7 +293,7 @@ impl Subscriptions {
         &self,
         id: &SubscriptionId,
         version: Option<u32>,
-        change: impl FnOnce(&mut Subscription),
+        change: impl FnOnce(&mut Subscription) -> Result<(), ChangeError>,
     ) -> Result<Arc<Subscription>, ChangeError> {
         let _changing = self.one_at_a_time.lock().await;
         let current = self.get(id).ok_or(ChangeError::NotFound)?;
@@ -249,7 +301,7 @@ impl Subscriptions {
             return Err(ChangeError::Stale { version: current.version });
         }
         let mut changed = Subscription::clone(&current);
-        change(&mut changed);
+        change(&mut changed)?;
         if changed == *current {
             return Ok(current);
         }
@@ -320,6 +372,9 @@ impl Subscriptions {
         check(&mut spec.url, "/url".into());
         for (name, url) in spec.regions.iter_mut().flat_map(|regions| &mut regions.urls) {
             check(url, regions::pointer(name));
+        }
+        if let Some(Auth::Oauth2(oauth2)) = &mut spec.auth {
+            check(&mut oauth2.token_url, "/auth/token_url".into());
         }
         if problems.is_empty() { Ok(spec) } else { Err(ChangeError::Invalid(problems)) }
     }

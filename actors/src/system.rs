@@ -19,13 +19,14 @@ use loghorn_domain::{
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 
 use crate::{
-    AppendError, Audit, Directory, Ingest, Keys, Metrics, Options, Random, Subscriptions, Vault,
+    AppendError, Audit, Directory, Ingest, Keys, Metrics, Options, Random, Sessions, Subscriptions, Vault,
     changes::Changes,
     circuits::Circuits,
     delivery::Act,
     gate::Gate,
     jobs::Jobs,
     notices::{self, Notices},
+    rotations,
     router::RouterActor,
     sender, set_aside,
     shared::Shared,
@@ -41,6 +42,7 @@ pub struct System {
     router: Slot<RouterActor>,
     jobs: Arc<Jobs>,
     keys: Arc<Keys>,
+    sessions: Arc<Sessions>,
     audit: Arc<Audit>,
     recovered: Recovered,
     is_draining: Arc<AtomicBool>,
@@ -228,8 +230,10 @@ impl System {
         let ingest = Ingest::new(gate, ingest_slot, metrics, notices, clock, is_draining.clone());
         notices_arbiter.spawn(notices::append(shared.clone(), ingest.clone()));
         notices_arbiter.spawn(notices::watch(shared.clone()));
+        notices_arbiter.spawn(rotations::watch(shared.clone()));
         let (keys, audit) = (Arc::new(keys), Arc::new(audit));
-        Ok(Self { shared, ingest, router, jobs, keys, audit, recovered, is_draining })
+        let sessions = Arc::new(Sessions::new(keys.clone(), shared.clock.clone(), shared.random.clone()));
+        Ok(Self { shared, ingest, router, jobs, keys, sessions, audit, recovered, is_draining })
     }
 
     /// The way in.
@@ -255,6 +259,11 @@ impl System {
     /// The keys.
     pub fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+
+    /// The dashboard's sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// The audit log.

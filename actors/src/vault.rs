@@ -5,6 +5,7 @@
 //! nothing that is sealed is touched. Secrets are opened once, when subscriptions are loaded; never for a delivery.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use std::{
 use loghorn_domain::{
     Subscription,
     seal::{Broken, DataKeys, Key, Keyring, NONCE_BYTES, Nonce},
-    secret::{Headers, Secret},
+    secret::Secret,
 };
 use loghorn_storage::{Error as StoreError, Record, Revision, Store};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ use crate::{
 pub const KEYRING: &str = "keyring";
 const SECRET: &str = "secret";
 const HEADERS: &str = "headers";
+const AUTH: &str = "auth";
 
 /// Why there is no vault.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +90,12 @@ pub(crate) struct Sealed {
     /// Its headers, all together; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     headers: Option<String>,
+    /// What lets it in at its receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth: Option<String>,
+    /// Its earlier secrets that still sign, by their numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    previous: BTreeMap<u32, String>,
 }
 
 impl Vault {
@@ -201,29 +209,50 @@ impl Vault {
     /// Seals what is secret in `subscription`.
     pub(crate) fn seal(&self, subscription: &Subscription) -> Sealed {
         let owner = subscription.id.to_string();
-        let seal = |field, plain: &[u8]| self.keys.seal(&owner, field, nonce(&*self.random), plain);
-        let headers = &subscription.spec.headers;
+        let seal = |field: &str, plain: &[u8]| self.keys.seal(&owner, field, nonce(&*self.random), plain);
+        let spec = &subscription.spec;
+        let previous = subscription
+            .previous()
+            .iter()
+            .map(|previous| (previous.number, seal(&field_of(previous.number), previous.secret.reveal().as_bytes())));
         Sealed {
             secret: seal(SECRET, subscription.secret.reveal().as_bytes()),
-            headers: (!headers.is_empty()).then(|| {
-                let plain = Zeroizing::new(serde_json::to_vec(headers).unwrap_or_default());
-                seal(HEADERS, &plain)
-            }),
+            headers: (!spec.headers.is_empty()).then(|| seal(HEADERS, &json(&spec.headers))),
+            auth: spec.auth.as_ref().map(|auth| seal(AUTH, &json(auth))),
+            previous: previous.collect(),
         }
     }
 
     /// Puts into `subscription` what was sealed.
     pub(crate) fn unseal(&self, subscription: &mut Subscription, sealed: &Sealed) -> Result<(), Broken> {
         let owner = subscription.id.to_string();
-        let open = |field, sealed: &str| self.keys.open(&owner, field, sealed);
-        let secret = String::from_utf8(open(SECRET, &sealed.secret)?.to_vec()).map_err(|_| Broken)?;
-        subscription.secret = Secret::own(secret).map_err(|_| Broken)?;
+        let open = |field: &str, sealed: &str| self.keys.open(&owner, field, sealed);
+        let secret = |field: &str, sealed: &str| {
+            let text = String::from_utf8(open(field, sealed)?.to_vec()).map_err(|_| Broken)?;
+            Secret::own(text).map_err(|_| Broken)
+        };
+        subscription.secret = secret(SECRET, &sealed.secret)?;
+        for previous in subscription.rotation.iter_mut().flat_map(|rotation| &mut rotation.previous) {
+            let sealed = sealed.previous.get(&previous.number).ok_or(Broken)?;
+            previous.secret = secret(&field_of(previous.number), sealed)?;
+        }
         if let Some(sealed) = &sealed.headers {
-            let headers: Headers = serde_json::from_slice(&open(HEADERS, sealed)?).map_err(|_| Broken)?;
-            subscription.spec.headers = headers;
+            subscription.spec.headers = serde_json::from_slice(&open(HEADERS, sealed)?).map_err(|_| Broken)?;
+        }
+        if let Some(sealed) = &sealed.auth {
+            subscription.spec.auth = Some(serde_json::from_slice(&open(AUTH, sealed)?).map_err(|_| Broken)?);
         }
         Ok(())
     }
+}
+
+/// The field of an earlier secret.
+fn field_of(number: u32) -> String {
+    format!("{SECRET}/{number}")
+}
+
+fn json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(value).unwrap_or_default())
 }
 
 async fn put(store: &Store, expected: Option<Revision>, keyring: &Keyring) -> Result<Revision, StoreError> {

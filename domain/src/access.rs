@@ -83,7 +83,12 @@ pub struct Token(String);
 
 impl Token {
     /// `lh_<scope>_` and 32 random bytes in base 62.
-    pub fn generated(scope: Scope, mut random: [u8; 32]) -> Self {
+    pub fn generated(scope: Scope, random: [u8; 32]) -> Self {
+        Self::drawn(&format!("lh_{scope}_"), random)
+    }
+
+    /// `prefix` and 32 random bytes in base 62.
+    pub fn drawn(prefix: &str, mut random: [u8; 32]) -> Self {
         let mut digits = [0; DIGITS];
         for digit in digits.iter_mut().rev() {
             let mut rest = 0;
@@ -94,7 +99,7 @@ impl Token {
             }
             *digit = BASE62[rest];
         }
-        Self(format!("lh_{scope}_{}", String::from_utf8_lossy(&digits)))
+        Self(format!("{prefix}{}", String::from_utf8_lossy(&digits)))
     }
 
     /// A key that a person made up: 32 to 256 visible ASCII characters, so that every header can carry it.

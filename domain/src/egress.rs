@@ -36,6 +36,8 @@ pub struct Policy {
     /// Addresses this process listens on: never a target, whatever is opened. An unspecified one stands for every
     /// loopback address at its port; a caller that knows its interfaces' addresses lists them as well.
     pub own: Vec<SocketAddr>,
+    /// The built-in receiver, by its whole URL: the one target of our own that is allowed.
+    pub receiver: Option<Url>,
 }
 
 /// Why a target is refused, and what would open it.
@@ -66,6 +68,9 @@ impl Policy {
         if url.as_str().len() > URL_BYTES_MAX {
             return Err(too_long());
         }
+        if self.is_receiver(url.as_str()) {
+            return Ok(url);
+        }
         let is_https = url.scheme() == "https";
         let port = url.port_or_known_default().ok_or_else(|| unreadable("no port"))?;
         if REFUSED_PORTS.binary_search(&port).is_ok() {
@@ -78,6 +83,11 @@ impl Policy {
             Host::Domain(name) => self.check_name(name, is_https)?,
         }
         Ok(url)
+    }
+
+    /// Whether this is the built-in receiver. What a connection for it leads to is its own address, whatever else that is.
+    pub fn is_receiver(&self, url: &str) -> bool {
+        self.receiver.as_ref().is_some_and(|receiver| receiver.as_str() == url)
     }
 
     /// Whether a connection to `address` may be made. To be asked for each resolved address at every connect, since

@@ -56,6 +56,8 @@ pub enum Notice {
     BacklogHigh(Subject, u64),
     /// So few wait again.
     BacklogCleared(Subject, u64),
+    /// A secret that was replaced signs until then only; which of the subscription's.
+    SecretExpiring(Subject, u32, Timestamp),
     /// Matching this event failed; the log moved on.
     SetAside(EventId, Seq),
     /// Events are taken again, after none were for want of disk space since then.
@@ -155,6 +157,7 @@ impl Notice {
             Self::Quarantined(..) => "loghorn.endpoint.quarantined",
             Self::BacklogHigh(..) => BACKLOG[0],
             Self::BacklogCleared(..) => BACKLOG[1],
+            Self::SecretExpiring(..) => "loghorn.secret.expiring",
             Self::SetAside(..) => "loghorn.event.set_aside",
             Self::StoreRecovered(..) => "loghorn.store.recovered",
         }
@@ -162,7 +165,7 @@ impl Notice {
 
     fn level(&self) -> Level {
         match self {
-            Self::CircuitOpened(..) | Self::BacklogHigh(..) => Level::Warning,
+            Self::CircuitOpened(..) | Self::BacklogHigh(..) | Self::SecretExpiring(..) => Level::Warning,
             Self::CircuitClosed(..) | Self::BacklogCleared(..) | Self::StoreRecovered(..) => Level::Info,
             Self::DeadLettered(..) | Self::Disabled(..) | Self::Quarantined(..) | Self::SetAside(..) => Level::Error,
         }
@@ -176,7 +179,8 @@ impl Notice {
             | Self::Disabled(subject, ..)
             | Self::Quarantined(subject)
             | Self::BacklogHigh(subject, ..)
-            | Self::BacklogCleared(subject, ..) => Some(subject),
+            | Self::BacklogCleared(subject, ..)
+            | Self::SecretExpiring(subject, ..) => Some(subject),
             Self::SetAside(..) | Self::StoreRecovered(..) => None,
         }
     }
@@ -221,6 +225,12 @@ impl Notice {
             Self::BacklogCleared(Subject { name, .. }, waiting) => {
                 (format!("only {waiting} deliveries wait for {name:?} now"), json!({"waiting": waiting}))
             }
+            Self::SecretExpiring(Subject { name, .. }, number, until) => (
+                format!(
+                    "secret {number} of {name:?} signs until {until} only: its receivers need the newer one by then"
+                ),
+                json!({"secret": number, "until": until}),
+            ),
             Self::SetAside(event, seq) => {
                 let message = format!("the event {event} was set aside: matching it failed. Its explanation says how");
                 (message, json!({"event_id": event, "event_seq": seq}))
@@ -230,6 +240,12 @@ impl Notice {
                 json!({"since": since}),
             ),
         }
+    }
+
+    /// What is told by a clock would be told again after a restart, but for an id that makes it a duplicate.
+    fn id(&self) -> Option<EventId> {
+        let Self::SecretExpiring(Subject { id, .. }, number, until) = self else { return None };
+        format!("{id}-secret-{number}-{}", until.millis()).parse().ok()
     }
 
     /// The event that says so.
@@ -244,7 +260,7 @@ impl Notice {
             metadata.extend(known);
         }
         Draft {
-            id: None,
+            id: self.id(),
             event_type: EventType::own(self.event_type()),
             level: self.level(),
             source: OWN.into(),
@@ -302,6 +318,7 @@ mod tests {
             Notice::Quarantined(subject()),
             Notice::BacklogHigh(subject(), 10_000),
             Notice::BacklogCleared(subject(), 5_000),
+            Notice::SecretExpiring(subject(), 1, Timestamp::from_millis(9)),
             Notice::SetAside("own".parse().unwrap(), Seq(4)),
             Notice::StoreRecovered(Timestamp::from_millis(3)),
         ]

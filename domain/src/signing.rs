@@ -8,14 +8,15 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{Timestamp, secret::Secret};
+use crate::{Timestamp, rotation::Previous, secret::Secret};
 
 type HmacSha256 = Hmac<Sha256>;
 
 /// Keys made ready for signing; make it once per endpoint.
 #[derive(Clone)]
 pub struct Signer {
-    standard: Vec<HmacSha256>,
+    /// The present one first, then those before, each until when it signs.
+    standard: Vec<(HmacSha256, Option<Timestamp>)>,
     plain: HmacSha256,
 }
 
@@ -31,17 +32,22 @@ fn keyed(key: &[u8]) -> HmacSha256 {
 }
 
 impl Signer {
-    /// A signer with the current secret and, during a rotation, the previous one.
-    pub fn new(current: &Secret, previous: Option<&Secret>) -> Self {
-        let standard = std::iter::once(current).chain(previous).map(|secret| keyed(&secret.standard_key())).collect();
-        Self { standard, plain: keyed(current.reveal().as_bytes()) }
+    /// A signer with the present secret and, during a rotation, those before, each until when it signs.
+    pub fn new(present: &Secret, previous: &[Previous]) -> Self {
+        let previous = previous.iter().map(|previous| (&previous.secret, Some(previous.until)));
+        let all = std::iter::once((present, None)).chain(previous);
+        let standard = all.map(|(secret, until)| (keyed(&secret.standard_key()), until)).collect();
+        Self { standard, plain: keyed(present.reveal().as_bytes()) }
     }
 
     /// The value of `webhook-signature` for this body.
     pub fn standard(&self, webhook_id: &str, timestamp: Timestamp, body: &[u8]) -> String {
         let seconds = timestamp.seconds().to_string();
         let mut value = String::with_capacity(48 * self.standard.len());
-        for key in &self.standard {
+        for (key, until) in &self.standard {
+            if until.is_some_and(|until| until <= timestamp) {
+                continue;
+            }
             let mut mac = key.clone();
             for part in [webhook_id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
                 mac.update(part);
@@ -123,6 +129,8 @@ pub fn verify_plain(secret: &Secret, header: &str, body: &[u8]) -> Result<(), Ve
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const BODY: &[u8] = br#"{"type":"log.error"}"#;
@@ -131,7 +139,7 @@ mod tests {
     fn the_standard_scheme_fits_its_published_vector() {
         // From the Standard Webhooks specification's own library tests.
         let secret = Secret::own("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()).unwrap();
-        let signer = Signer::new(&secret, None);
+        let signer = Signer::new(&secret, &[]);
         let at = Timestamp::from_millis(1_614_265_330_000);
         let signature = signer.standard("msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -143,7 +151,16 @@ mod tests {
         let now = Timestamp::from_millis(i64::try_from(now).unwrap());
         let current = Secret::generated([1; 32]);
         let previous = Secret::own("a secret of my own".into()).unwrap();
-        let signature = Signer::new(&current, Some(&previous)).standard("dlv_1", now, BODY);
+        let replaced = Previous {
+            number: 1,
+            secret: previous.clone(),
+            made_at: now,
+            replaced_at: now,
+            until: now.plus(Duration::from_secs(1)),
+        };
+        let signer = Signer::new(&current, &[replaced]);
+        assert_eq!(signer.standard("dlv_1", now.plus(Duration::from_secs(1)), BODY).split(' ').count(), 1);
+        let signature = signer.standard("dlv_1", now, BODY);
         let seconds = now.seconds().to_string();
         for secret in [&current, &previous] {
             let verifier = standardwebhooks::Webhook::new(&secret.as_whsec()).unwrap();
@@ -168,7 +185,7 @@ mod tests {
         let hex: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         let secret = Secret::generated([2; 32]);
-        let header = Signer::new(&secret, None).plain(BODY);
+        let header = Signer::new(&secret, &[]).plain(BODY);
         verify_plain(&secret, &header, BODY).unwrap();
         assert_eq!(verify_plain(&secret, &header, b"other"), Err(VerifyError::Wrong));
     }
@@ -177,7 +194,7 @@ mod tests {
     fn stale_and_wrong_signatures_are_refused() {
         let secret = Secret::generated([3; 32]);
         let at = Timestamp::from_millis(1_000_000);
-        let signature = Signer::new(&secret, None).standard("dlv_1", at, BODY);
+        let signature = Signer::new(&secret, &[]).standard("dlv_1", at, BODY);
         let verify = |id: &str, now| verify_standard(&secret, id, "1000", &signature, BODY, now);
         assert_eq!(verify("dlv_1", at), Ok(()));
         assert_eq!(verify("dlv_2", at), Err(VerifyError::Wrong));

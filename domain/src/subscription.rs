@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    EndpointNo, Level, Origin, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp, egress,
+    EndpointNo, Level, Origin, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp,
+    credentials::Auth,
+    egress,
     filter::{self, Filter, Pool},
     job::Rate,
     machine::{self, Batching},
     regions::Regions,
+    rotation::Rotation,
     secret::{Headers, Secret},
 };
 
@@ -56,6 +59,9 @@ pub struct Spec {
     /// Headers added to each webhook.
     #[serde(default)]
     pub headers: Headers,
+    /// What lets them in at their receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
     /// The header that carries the plain signature; `null` leaves it out.
     #[serde(default = "default_signature_header")]
     pub signature_header: Option<String>,
@@ -265,6 +271,7 @@ impl Spec {
             }
         }
         problems.extend(egress::check_headers(&self.headers).err());
+        problems.extend(self.auth.iter().flat_map(|auth| auth.problems(self.headers.keys())));
         problems.extend(self.regions.iter().flat_map(Regions::problems));
         if let Err(wrong) = Filter::compile(&self.filters, &Pool::default()) {
             let below = |problem: Problem| Problem::new(format!("/filters{}", problem.pointer), problem.detail);
@@ -277,10 +284,12 @@ impl Spec {
 /// What is wrong in words, but for values that may be credentials: problems are logged.
 fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let problem = Problem::of_json(error);
-    match problem.pointer.starts_with("/headers") {
-        true => Problem { detail: "expected headers by their names, each value a text".into(), ..problem },
-        false => problem,
-    }
+    let detail = match problem.pointer.split('/').nth(1) {
+        Some("headers") => "expected headers by their names, each value a text",
+        Some("auth") => Auth::EXPECTED,
+        _ => return problem,
+    };
+    Problem { detail: detail.into(), ..problem }
 }
 
 /// A subscription as it is kept.
@@ -298,6 +307,9 @@ pub struct Subscription {
     /// What its webhooks are signed with. Kept sealed, beside the record; in clear only in records of an earlier day.
     #[serde(skip_serializing, default = "Secret::absent")]
     pub secret: Secret,
+    /// What came of changes of the secret; absent while it is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// Whether deliveries only queue up.
     pub paused: bool,
     /// Why Loghorn itself disabled it.
@@ -335,6 +347,7 @@ impl Subscription {
             regions: BTreeMap::new(),
             spec,
             secret,
+            rotation: None,
             paused: false,
             disabled_reason: None,
             since,

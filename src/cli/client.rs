@@ -12,6 +12,7 @@ use awc::{
     },
 };
 use futures_util::StreamExt;
+use loghorn_domain::Timestamp;
 use loghorn_web::{api::Page, error::Problem};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -103,6 +104,15 @@ impl Client {
             Some(key) => request.insert_header((header::AUTHORIZATION, key.clone())),
             None => request,
         }
+    }
+
+    /// The server's time, to the second; `None` where it does not tell it.
+    pub(crate) async fn date(&self) -> Option<Timestamp> {
+        let url = self.url(&["health", "live"]);
+        let answer = self.request(Method::GET, &url).timeout(self.timeout).send().await.ok()?;
+        let date = httpdate::parse_http_date(answer.headers().get(header::DATE)?.to_str().ok()?).ok()?;
+        let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
     }
 
     /// The server's address.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use loghorn_domain::SubscriptionId;
 use loghorn_web::api::{
-    deliveries::{Delivery, DeliveryWithAttempts, Phases, ShownAttempt},
+    attempts::{Phases, ShownAttempt},
+    deliveries::{Delivery, DeliveryWithAttempts},
     subscriptions::Shown,
 };
 

@@ -64,6 +64,11 @@ impl Fail {
         Self::new(Exit::Error, format!("cannot use {}", path.display())).why(error.to_string())
     }
 
+    /// What failed, in words.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
         self.why.push(why.into());
         self

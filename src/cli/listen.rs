@@ -387,7 +387,7 @@ mod tests {
 
     fn webhook(body: &'static [u8], secret: Option<&Secret>) -> Webhook {
         let at = Timestamp::from_millis(1_000_000);
-        let signer = Signer::new(&Secret::generated([1; 32]), None);
+        let signer = Signer::new(&Secret::generated([1; 32]), &[]);
         let headers: BTreeMap<String, String> = [
             ("webhook-id", "dlv_1".to_owned()),
             ("webhook-timestamp", at.seconds().to_string()),

@@ -8,6 +8,7 @@ mod completion;
 mod conditions;
 mod delivery;
 mod dlq;
+mod doctor;
 mod event;
 mod explain;
 mod fail;
@@ -19,8 +20,11 @@ mod key;
 mod listen;
 mod master_key;
 mod meta;
+mod open;
 mod output;
 mod progress;
+mod secret;
+mod secret_file;
 mod shadow;
 mod signature;
 mod status;
@@ -124,6 +128,10 @@ enum Command {
     Key(key::KeyCommand),
     /// Show who did what
     Audit(audit::AuditArgs),
+    /// Open the dashboard, or print a link to it that lets a browser in once
+    Open(open::OpenArgs),
+    /// Look at whatever keeps a server from working well, each with its remedy
+    Doctor(doctor::DoctorArgs),
     /// Receive webhooks on this machine and check their signatures
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
@@ -205,6 +213,8 @@ impl Command {
             Self::Job(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,
             Self::Audit(args) => args.run(context).await,
+            Self::Open(args) => args.run(context).await,
+            Self::Doctor(args) => args.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),

@@ -148,7 +148,7 @@ mod tests {
     const BODY: &[u8] = b"{\"type\":\"log.error\"}";
 
     fn signed(secret: &Secret, at: Timestamp) -> HashMap<String, String> {
-        let signer = Signer::new(secret, None);
+        let signer = Signer::new(secret, &[]);
         [
             ("webhook-id", "dlv_1".to_owned()),
             ("webhook-timestamp", at.seconds().to_string()),

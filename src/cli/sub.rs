@@ -14,6 +14,7 @@ use super::{
     delivery,
     fail::{Exit, Fail},
     output::{Column, GOOD, confirm, plain, shortened},
+    secret::SecretCommand,
     shadow::{ShadowArgs, is_shadow, promote},
     sub_create::CreateArgs,
 };
@@ -53,6 +54,9 @@ pub(crate) enum SubCommand {
     /// Make a shadow live: what matches from now on is sent
     #[command(after_help = "Examples:\n  loghorn sub promote gw")]
     Promote(NameArgs),
+    /// List, replace and show signing secrets
+    #[command(visible_alias = "secrets", subcommand)]
+    Secret(SecretCommand),
     /// Deliver past events of the log, through today's filter
     Backfill(BackfillArgs),
 }
@@ -125,6 +129,7 @@ impl SubCommand {
             Self::Resume(args) => set(context, &args.name, "resume", "resumed", "what waits goes out first").await,
             Self::Shadow(args) => args.run(context).await,
             Self::Promote(args) => promote(context, &args.name).await,
+            Self::Secret(command) => command.run(context).await,
             Self::Backfill(args) => args.run(context).await,
         }
     }

@@ -1,10 +1,6 @@
 //! `loghorn sub create`: a subscription made of options, of a file, or of both.
 
-use std::{
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use loghorn_domain::Span;
@@ -16,6 +12,7 @@ use super::{
     fail::{Exit, Fail},
     filter_args::{FilterArgs, merge, read_object},
     output::{Format, GOOD, plain},
+    secret_file::SecretFile,
     signature,
     sub::name,
 };
@@ -51,6 +48,9 @@ pub(crate) struct CreateArgs {
     /// A header for each webhook (repeatable)
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
+    /// JSON of what lets them in at their receiver, such as {"type":"bearer","token":"…"}; see docs/security.md
+    #[arg(long, value_name = "FILE|-")]
+    auth_file: Option<PathBuf>,
     /// The header that carries the plain signature [default: X-Webhook-Signature]
     #[arg(long, value_name = "NAME")]
     signature_header: Option<String>,
@@ -187,6 +187,9 @@ impl CreateArgs {
         let headers: Vec<(&str, Option<Value>)> =
             self.header.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
         merge(&mut spec, "headers", headers)?;
+        if let Some(path) = &self.auth_file {
+            spec.insert("auth".into(), Value::Object(read_object(path)?));
+        }
         self.regions(&mut spec)?;
         Ok(spec)
     }
@@ -220,49 +223,8 @@ fn header(line: &str) -> Result<(&str, Option<Value>), Fail> {
     })
 }
 
-/// A new file that holds a secret; removed again where none came.
-struct SecretFile<'a> {
-    path: &'a Path,
-    file: std::fs::File,
-    is_written: bool,
-}
-
-impl<'a> SecretFile<'a> {
-    fn create(path: &'a Path) -> Result<Self, Fail> {
-        let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = opened.map_err(|error| {
-            let fail = Fail::file(path, &error).why("Nothing was created.");
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                fail.remedy("Name a new file: secrets are not overwritten.")
-            } else {
-                fail
-            }
-        })?;
-        Ok(Self { path, file, is_written: false })
-    }
-
-    fn write(&mut self, secret: &str) -> Result<(), Fail> {
-        self.is_written = true;
-        let written = writeln!(self.file, "{secret}").and_then(|()| self.file.sync_all());
-        // Better on the terminal than nowhere.
-        written.map_err(|error| {
-            Fail::file(self.path, &error).why(format!("The subscription was created. Its secret: {secret}"))
-        })
-    }
-}
-
-impl Drop for SecretFile<'_> {
-    fn drop(&mut self) {
-        if !self.is_written {
-            let _ = std::fs::remove_file(self.path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use clap::FromArgMatches;
 
     use super::*;
@@ -345,17 +307,5 @@ mod tests {
         std::fs::write(&path, r#"{"name":"a","url":"https://x/","events":["**"],"filters":{"source":"s"}}"#).unwrap();
         let spec = args(&["b", "-f", path.to_str().unwrap(), "--min-level", "ERROR"]).spec().unwrap();
         assert_eq!((&spec["name"], &spec["filters"]), (&json!("b"), &json!({"source": "s", "min_level": "ERROR"})));
-    }
-
-    #[test]
-    fn secret_files_are_for_their_owner_and_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("s");
-        drop(SecretFile::create(&path).unwrap());
-        assert!(!path.exists());
-        SecretFile::create(&path).unwrap().write("whsec_x").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whsec_x\n");
-        assert!(SecretFile::create(&path).is_err());
     }
 }

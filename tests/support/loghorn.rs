@@ -54,10 +54,25 @@ impl Loghorn {
         Self::try_start(&[], data, args, env).await.unwrap_or_else(|said| panic!("the server did not start:\n{said}"))
     }
 
-    /// The same under another command, such as `strace …`, until the next restart; what it said if it did not start.
+    /// A server whose webhooks may go no further than those of one that a person starts.
+    pub async fn start_closed(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let started = Self::launch(&[], &folder.path().join("data"), args, Vec::new());
+        let mut started = started.unwrap_or_else(|said| panic!("the server did not start:\n{said}"));
+        started.folder = Some(folder);
+        started
+    }
+
+    /// A server whose webhooks reach loopback, until the next restart under another command, such as `strace …`; what it
+    /// said if it did not start.
     pub async fn try_start(wrapper: &[&str], data: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<Self, String> {
         let args: Vec<String> = ARGS.iter().chain(args).map(|arg| (*arg).to_owned()).collect();
         let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Self::launch(wrapper, data, args, env)
+    }
+
+    fn launch(wrapper: &[&str], data: &Path, args: Vec<String>, env: Vec<(String, String)>) -> Result<Self, String> {
         let lines = Arc::default();
         let (child, ready) = spawn(wrapper, data, &args, &env, &lines)?;
         let client = awc::Client::builder().timeout(Duration::from_secs(30)).finish();

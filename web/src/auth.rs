@@ -9,10 +9,16 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use actix_web::{dev::ServiceRequest, http::Method};
+use actix_web::{
+    dev::ServiceRequest,
+    http::{Method, header},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use loghorn_actors::Holder;
-use loghorn_domain::access::Scope::{self, Admin, Ingest, Manage, Read};
+use loghorn_domain::access::{
+    Digest,
+    Scope::{self, Admin, Ingest, Manage, Read},
+};
 
 use crate::{State, error::Error};
 
@@ -24,7 +30,7 @@ pub(crate) struct Route {
     /// What GET, HEAD and OPTIONS need; `None`: nothing, ever.
     reading: Option<Scope>,
     /// What all other methods need.
-    changing: Scope,
+    changing: Option<Scope>,
     /// Whether a key may also come as log shippers send it.
     is_shipper: bool,
 }
@@ -43,6 +49,9 @@ const ROUTES: &[Route] = &[
     route("/api/v1/subscriptions/{id}/pause", Read, Manage),
     route("/api/v1/subscriptions/{id}/resume", Read, Manage),
     route("/api/v1/subscriptions/{id}/circuit", Read, Manage),
+    route("/api/v1/subscriptions/{id}/secrets", Read, Manage),
+    route("/api/v1/subscriptions/{id}/secrets/rotate", Read, Manage),
+    route("/api/v1/subscriptions/{id}/secrets/{number}/reveal", Read, Manage),
     route("/api/v1/subscriptions/{id}/promote", Read, Manage),
     route("/api/v1/subscriptions/{id}/shadow", Read, Manage),
     route("/api/v1/subscriptions/{id}/backfill", Read, Manage),
@@ -62,28 +71,41 @@ const ROUTES: &[Route] = &[
     route("/api/v1/keys", Admin, Admin),
     route("/api/v1/keys/{id}", Admin, Admin),
     route("/api/v1/audit", Admin, Admin),
+    // Whoever comes here has nothing to show yet.
+    Route { path: SESSION, reading: Some(Read), changing: None, is_shipper: false },
+    route("/api/v1/session/link", Read, Read),
     route("/api/v1/keyring/rotate", Admin, Admin),
+    route("/api/v1/receiver", Read, Manage),
+    // Webhooks show no key; it lets nobody else in where one is needed.
+    Route { path: crate::RECEIVER_PATH, reading: Some(Read), changing: None, is_shipper: false },
     route("/api/v1/stats", Read, Manage),
     route("/api/v1/ledger", Read, Manage),
     route("/api/v1/health", Read, Manage),
-    Route { path: LIVE, reading: None, changing: Manage, is_shipper: false },
+    Route { path: LIVE, reading: None, changing: Some(Manage), is_shipper: false },
     route("/api/v1/health/ready", Read, Manage),
     route("/api/v1/openapi.json", Read, Manage),
     route("/metrics", Read, Manage),
     route("/docs", Read, Manage),
     route("/docs/{file}", Read, Manage),
-    route("/", Read, Manage),
+    // The page that asks for a key; it tells nothing.
+    Route { path: "/", reading: None, changing: Some(Manage), is_shipper: false },
 ];
+
+/// Where a key becomes a session.
+pub(crate) const SESSION: &str = "/api/v1/session";
+/// The session's cookie. Where browsers take it only over TLS its name says so, and no neighbour can set it.
+const COOKIE: &str = "loghorn_session";
+const COOKIE_OVER_TLS: &str = "__Host-loghorn_session";
 
 /// Says nothing more than that the server lives, so it is open to everyone.
 const LIVE: &str = "/api/v1/health/live";
 
 const fn route(path: &'static str, reading: Scope, changing: Scope) -> Route {
-    Route { path, reading: Some(reading), changing, is_shipper: false }
+    Route { path, reading: Some(reading), changing: Some(changing), is_shipper: false }
 }
 
 const fn shipper(path: &'static str) -> Route {
-    Route { path, reading: Some(Ingest), changing: Ingest, is_shipper: true }
+    Route { path, reading: Some(Ingest), changing: Some(Ingest), is_shipper: true }
 }
 
 impl Route {
@@ -105,7 +127,7 @@ impl Route {
 
     /// What this method needs; `None`: nothing.
     pub(crate) fn needs(&self, method: &Method) -> Option<Scope> {
-        if is_safe(method) { self.reading } else { Some(self.changing) }
+        if is_safe(method) { self.reading } else { self.changing }
     }
 }
 
@@ -119,6 +141,8 @@ pub(crate) fn is_safe(method: &Method) -> bool {
 pub(crate) struct Call {
     /// Whose key was shown; `None`: no key, and none was needed.
     pub(crate) holder: Option<Holder>,
+    /// The digest of that key, or of the session that stands for it.
+    pub(crate) pass: Option<Digest>,
     /// What is called; `None`: what is served nowhere.
     pub(crate) route: Option<&'static Route>,
     /// The thing that the path names.
@@ -133,12 +157,18 @@ impl Call {
         // The path as the router reads it: the raw one may have any of its characters escaped.
         let found = Route::of(request.match_info().as_str());
         let (route, target) = found.unzip();
-        Self { holder: None, route, target: target.flatten().map(str::to_owned), from: address(state, request) }
+        Self {
+            holder: None,
+            pass: None,
+            route,
+            target: target.flatten().map(str::to_owned),
+            from: address(state, request),
+        }
     }
 
     /// Whether it is open to everyone, always.
     pub(crate) fn is_open(&self, method: &Method) -> bool {
-        self.route.is_some_and(|route| route.needs(method).is_none())
+        is_safe(method) && self.route.is_some_and(|route| route.reading.is_none())
     }
 
     /// Whether it is a shipper's route.
@@ -156,7 +186,11 @@ impl Call {
         {
             return Err(Error::barred(left));
         }
-        self.holder = shown.iter().find_map(|text| keys.holder(text));
+        let known = shown.iter().find_map(|text| Some((keys.holder(text)?, Digest::of(text))));
+        (self.holder, self.pass) = known.unzip();
+        if is_required && shown.is_empty() {
+            self.read_session(state, request)?;
+        }
         let needed = self.route.map_or(Some(Admin), |route| route.needs(request.method()));
         match (&self.holder, needed) {
             (Some(holder), Some(needed)) if !holder.scope.includes(needed) => match self.route {
@@ -171,6 +205,33 @@ impl Call {
             _ => Ok(()),
         }
     }
+}
+
+impl Call {
+    /// Whoever has no key to show may have a session. A browser sends its cookie whoever made it call, so what changes
+    /// something must come from our own pages, and say so.
+    fn read_session(&mut self, state: &State, request: &ServiceRequest) -> Result<(), Error> {
+        let Some(cookie) = request.cookie(cookie_name(state)) else { return Ok(()) };
+        let Some(session) = state.system.sessions().get(cookie.value()) else { return Ok(()) };
+        if !is_safe(request.method()) && !request.headers().contains_key(header::ORIGIN) {
+            return Err(Error::forbidden(
+                "with a session's cookie a change must say by its Origin which page it comes from",
+                "call the API from its own pages, or show a key",
+            ));
+        }
+        (self.holder, self.pass) = (Some(session.holder), Some(Digest::of(cookie.value())));
+        Ok(())
+    }
+}
+
+/// The name of the session's cookie.
+pub(crate) fn cookie_name(state: &State) -> &'static str {
+    if is_over_tls(state) { COOKIE_OVER_TLS } else { COOKIE }
+}
+
+/// Whether browsers speak TLS with us, or with the proxy before us.
+pub(crate) fn is_over_tls(state: &State) -> bool {
+    state.options.is_behind_proxy
 }
 
 /// Every key that the request shows. None is ever logged, nor is a query.

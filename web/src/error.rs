@@ -306,6 +306,10 @@ impl From<ChangeError> for Error {
             ChangeError::NotFound => Self::not_found("subscription"),
             ChangeError::Stale { version } => Self::stale(version),
             ChangeError::Invalid(problems) => Self::invalid(problems),
+            ChangeError::Rotate(error) => Self::conflict(
+                error.to_string(),
+                "wait until one of them has expired, or end them all at once with \"overlap\": \"0s\"",
+            ),
             ChangeError::Store(error) => error.into(),
         }
     }

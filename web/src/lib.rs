@@ -12,9 +12,10 @@ mod guard;
 mod json;
 mod lists;
 mod note;
+mod receiver;
 pub mod shippers;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use actix_web::{middleware::from_fn, web};
 use loghorn_actors::System;
@@ -31,6 +32,10 @@ pub struct Options {
     pub requires_key: bool,
     /// Whether a proxy stands before it that says where requests come from, in `X-Forwarded-For`.
     pub is_behind_proxy: bool,
+    /// Where the built-in receiver takes webhooks; `None` where they cannot reach it.
+    pub receiver_url: Option<String>,
+    /// This machine's addresses that it listens on, beside those of loopback.
+    pub own_ips: Vec<IpAddr>,
     /// This server's version.
     pub version: &'static str,
 }
@@ -42,6 +47,7 @@ pub struct State {
     pub(crate) options: Arc<Options>,
     pub(crate) ledger: Arc<api::ledger::Cache>,
     pub(crate) made: Arc<api::creations::Made>,
+    pub(crate) receiver: Arc<receiver::Receiver>,
     /// For work that would hold up a server's thread: as much at a time as there are processors. More would only take
     /// memory.
     pub(crate) heavy: Arc<Semaphore>,
@@ -58,9 +64,21 @@ impl State {
         let heavy = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
         let trials = Arc::new(Semaphore::new(api::filters::AT_ONCE));
         let trying = Arc::new(Semaphore::new(1));
-        Self { system, options: Arc::new(options), ledger: Arc::default(), made: Arc::default(), heavy, trials, trying }
+        Self {
+            system,
+            options: Arc::new(options),
+            ledger: Arc::default(),
+            made: Arc::default(),
+            receiver: Arc::default(),
+            heavy,
+            trials,
+            trying,
+        }
     }
 }
+
+/// The path of the built-in receiver.
+pub const RECEIVER_PATH: &str = receiver::PATH;
 
 /// Adds every route.
 pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {

@@ -4,15 +4,17 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_domain::{
-    Class, DeliveryId, EndpointNo, EventId, Origin, Seq, SubscriptionId, Timestamp,
-    delivery::{self, Attempt, Batched, ORIGIN_HEADER, Status},
-    signing::Signer,
+    Class, DeliveryId, EndpointNo, EventId, Seq, SubscriptionId,
+    delivery::{Attempt, Status},
     subscription::State::Disabled,
 };
 use loghorn_storage::{DeliveryQuery, DeliveryRecord};
 use serde::{Deserialize, Serialize};
 
-use super::Page;
+use super::{
+    Page,
+    attempts::{Headers, ShownAttempt},
+};
 use crate::{
     State,
     error::Error,
@@ -60,72 +62,6 @@ pub struct DeliveryWithAttempts {
     pub delivery: Delivery,
     /// Its attempts, in order.
     pub attempt_log: Vec<ShownAttempt>,
-}
-
-/// One attempt.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ShownAttempt {
-    /// 1 for the first.
-    pub number: u16,
-    /// When it began.
-    pub started_at: String,
-    /// How long it took.
-    pub duration_ms: f64,
-    /// The parts of that, where known.
-    #[serde(default)]
-    pub phases: Phases,
-    /// The status code, if an answer came.
-    pub status_code: Option<u16>,
-    /// What it came to.
-    pub class: String,
-    /// What went wrong, in words.
-    pub error: Option<String>,
-    /// The batch that it was sent with; null where it went alone. The answer is kept with the oldest of a batch.
-    #[serde(default)]
-    pub batch: Option<ShownBatch>,
-    /// What was sent.
-    pub request: ShownRequest,
-    /// What came back.
-    pub response: ShownResponse,
-}
-
-/// The batch that a delivery was sent with.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ShownBatch {
-    /// The `webhook-id` of the batch.
-    pub id: String,
-    /// Events in it.
-    pub events: u32,
-}
-
-/// How long each part of an attempt took, in milliseconds; null where it is not known, as on a connection that was
-/// there already.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Phases {
-    /// To resolve the name.
-    pub dns_ms: Option<f64>,
-    /// To connect.
-    pub connect_ms: Option<f64>,
-    /// For the TLS handshake.
-    pub tls_ms: Option<f64>,
-    /// From the request to the first byte of the answer.
-    pub first_byte_ms: Option<f64>,
-}
-
-/// The headers of a webhook; what looks like a credential is masked.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ShownRequest {
-    /// By name.
-    pub headers: BTreeMap<String, String>,
-}
-
-/// An answer: its headers and the first 16 KiB of its body.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ShownResponse {
-    /// By name; those that came more than once are joined by commas.
-    pub headers: BTreeMap<String, String>,
-    /// Read as UTF-8.
-    pub body: String,
 }
 
 /// Where it stands now: what is under way is known to its actor only.
@@ -297,96 +233,8 @@ pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Resul
     let (record, attempts) = find(&state, &id).await?;
     let delivery = shown(&state, &record);
     let headers = Headers::of(&state, &record, &delivery.id).await?;
-    let attempt_log = attempts.into_iter().map(|attempt| shown_attempt(attempt, &headers)).collect();
+    let attempt_log = attempts.into_iter().map(|attempt| ShownAttempt::new(attempt, &headers)).collect();
     Ok(HttpResponse::Ok().json(DeliveryWithAttempts { delivery, attempt_log }))
-}
-
-/// The headers that are the same in each attempt. They are not kept: they follow from the event and its subscription,
-/// as that is now.
-#[derive(Default)]
-struct Headers {
-    constant: BTreeMap<String, String>,
-    /// Those that follow from the event, where it went alone.
-    of_event: BTreeMap<String, String>,
-}
-
-impl Headers {
-    async fn of(state: &State, record: &DeliveryRecord, id: &str) -> Result<Self, Error> {
-        let (mut constant, mut of_event) =
-            (BTreeMap::new(), BTreeMap::from([("webhook-id".to_owned(), id.to_owned())]));
-        let Some(subscription) = state.system.subscriptions().by_endpoint(record.endpoint) else {
-            return Ok(Self { constant, of_event });
-        };
-        constant.insert("content-type".to_owned(), "application/json".to_owned());
-        constant.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
-        let own = subscription.spec.headers.iter();
-        constant.extend(own.map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
-        if record.origin != Origin::Live {
-            constant.insert(ORIGIN_HEADER.into(), record.origin.name().into());
-        }
-        if let Some(event) = state.system.store().log.get(record.seq).await? {
-            of_event.extend(event.traceparent().map(|traceparent| ("traceparent".to_owned(), traceparent)));
-            if let Some(name) = &subscription.spec.signature_header {
-                let signature = Signer::new(&subscription.secret, None).plain(&event.standard_body());
-                of_event.insert(name.to_ascii_lowercase(), signature);
-            }
-        }
-        Ok(Self { constant, of_event })
-    }
-}
-
-fn shown_attempt(attempt: Attempt, known: &Headers) -> ShownAttempt {
-    let mut headers = known.constant.clone();
-    match &attempt.batch {
-        None => headers.extend(known.of_event.clone()),
-        Some(batch) => drop(headers.insert("webhook-id".into(), batch.id.clone())),
-    }
-    let started_at = Timestamp::from_millis(attempt.started_at_ms);
-    headers.insert("webhook-timestamp".into(), started_at.seconds().to_string());
-    headers.insert("webhook-signature".into(), attempt.signature);
-    ShownAttempt {
-        number: attempt.number,
-        started_at: started_at.to_string(),
-        duration_ms: attempt.duration_us as f64 / 1000.0,
-        phases: shown_phases(attempt.phases),
-        status_code: attempt.status_code,
-        class: attempt.class.name().into(),
-        error: attempt.error,
-        batch: attempt.batch.map(|Batched { id, events }| ShownBatch { id, events }),
-        request: ShownRequest { headers },
-        response: ShownResponse { headers: joined(attempt.response_headers), body: attempt.response_body },
-    }
-}
-
-fn shown_phases(phases: delivery::Phases) -> Phases {
-    let ms = |us: Option<u64>| us.map(|us| us as f64 / 1000.0);
-    Phases {
-        dns_ms: ms(phases.dns_us),
-        connect_ms: ms(phases.connect_us),
-        tls_ms: ms(phases.tls_us),
-        first_byte_ms: ms(phases.first_byte_us),
-    }
-}
-
-/// By name; a header that came more than once means the same as its values joined (RFC 9110, 5.3).
-fn joined(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
-    let mut joined = BTreeMap::<String, String>::new();
-    for (name, value) in headers {
-        let value = masked(&name, &value);
-        let known = joined.entry(name.to_ascii_lowercase()).or_default();
-        if !known.is_empty() {
-            known.push_str(", ");
-        }
-        known.push_str(&value);
-    }
-    joined
-}
-
-/// The value, unless the name says that it is a credential.
-pub(crate) fn masked(name: &str, value: &str) -> String {
-    const WORDS: [&str; 7] = ["authorization", "token", "key", "secret", "password", "cookie", "credential"];
-    let name = name.to_ascii_lowercase();
-    if WORDS.iter().any(|word| name.contains(word)) { "••••".into() } else { value.to_owned() }
 }
 
 /// Send a dead letter again; the same as replaying it.

@@ -1,5 +1,6 @@
 //! The API, one file a noun: wire types, handlers and their description together.
 
+pub mod attempts;
 pub mod audit;
 pub mod circuit;
 pub(crate) mod creations;
@@ -15,6 +16,9 @@ pub mod keyring;
 pub mod keys;
 pub mod ledger;
 mod metrics;
+pub mod receiver;
+pub mod secrets;
+pub mod sessions;
 pub mod stats;
 pub mod subscription_body;
 pub mod subscriptions;
@@ -61,6 +65,9 @@ pub struct Page<T> {
         subscriptions::resume,
         subscriptions::promote,
         subscriptions::shadow,
+        secrets::list,
+        secrets::rotate,
+        secrets::reveal,
         circuit::get,
         circuit::act,
         jobs::backfill,
@@ -78,9 +85,16 @@ pub struct Page<T> {
         dead_letters::discard,
         dead_letters::discard_one,
         audit::list,
+        sessions::open,
+        sessions::get,
+        sessions::close,
+        sessions::link,
         keys::create,
         keys::list,
         keys::revoke,
+        receiver::get,
+        receiver::set,
+        receiver::clear,
         stats::get,
         health::get,
         health::live,
@@ -136,6 +150,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(get().to(circuit::get))
                 .route(web::post().to(circuit::act)),
         )
+        .service(resource("/subscriptions/{id}/secrets", "GET, HEAD").route(get().to(secrets::list)))
+        .service(resource("/subscriptions/{id}/secrets/rotate", "POST").route(web::post().to(secrets::rotate)))
+        .service(resource("/subscriptions/{id}/secrets/{number}/reveal", "POST").route(web::post().to(secrets::reveal)))
         .service(resource("/subscriptions/{id}/promote", "POST").route(web::post().to(subscriptions::promote)))
         .service(resource("/subscriptions/{id}/shadow", "GET, HEAD").route(get().to(subscriptions::shadow)))
         .service(resource("/subscriptions/{id}/backfill", "POST").route(web::post().to(jobs::backfill)))
@@ -157,7 +174,20 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
         .service(resource("/keys", "GET, HEAD, POST").route(get().to(keys::list)).route(web::post().to(keys::create)))
         .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
+        .service(
+            resource("/session", "GET, HEAD, POST, DELETE")
+                .route(get().to(sessions::get))
+                .route(web::post().to(sessions::open))
+                .route(web::delete().to(sessions::close)),
+        )
+        .service(resource("/session/link", "POST").route(web::post().to(sessions::link)))
         .service(resource("/audit", "GET, HEAD").route(get().to(audit::list)))
+        .service(
+            resource("/receiver", "GET, HEAD, PUT, DELETE")
+                .route(get().to(receiver::get))
+                .route(web::put().to(receiver::set))
+                .route(web::delete().to(receiver::clear)),
+        )
         .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
         .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))
@@ -168,6 +198,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(no_route));
     config.service(resource("/metrics", "GET, HEAD").route(get().to(metrics::get)));
     config.service(resource("/", "GET, HEAD").route(get().to(front)));
+    config.service(resource(crate::RECEIVER_PATH, "POST").route(web::post().to(receiver::hook)));
     config.service(api);
     #[cfg(feature = "docs")]
     config.service(utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/api/v1/openapi.json", crate::openapi()));

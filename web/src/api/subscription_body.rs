@@ -53,6 +53,9 @@ pub struct Optional {
     /// Headers added to each webhook. Values that look like credentials are masked when shown; a masked value that is
     /// sent back means "as it was".
     pub headers: Option<BTreeMap<String, String>>,
+    /// What lets them in at their receiver. What is secret in it is masked when shown; a masked value that is sent back
+    /// means "as it was".
+    pub auth: Option<Auth>,
     /// The header that carries the plain signature, `X-Webhook-Signature` where absent; `null` leaves it out.
     pub signature_header: Option<String>,
     /// `high`, `normal` or `low`: its share where all endpoints together wait for a turn. Where absent `normal`, and
@@ -149,6 +152,48 @@ pub struct Regions {
     pub urls: BTreeMap<String, String>,
 }
 
+/// What lets webhooks in at their receiver.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Auth {
+    /// `Authorization: Basic …`.
+    Basic {
+        /// Without a colon.
+        username: String,
+        /// At most 4096 bytes.
+        password: String,
+    },
+    /// `Authorization: Bearer …`.
+    Bearer {
+        /// Letters, digits and `-._~+/=`.
+        token: String,
+    },
+    /// A header of the receiver's own choice.
+    Header {
+        /// Its name.
+        #[schema(example = "X-Api-Key")]
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// `Authorization: Bearer …` with a token that is fetched and renewed: OAuth 2.0 client credentials.
+    Oauth2 {
+        /// Where tokens are fetched; held to the same rules as a webhook's URL.
+        #[schema(example = "https://login.example.com/oauth/token")]
+        token_url: String,
+        /// Who asks.
+        client_id: String,
+        /// What proves it.
+        client_secret: String,
+        /// What the token is to be good for; parted by spaces.
+        scope: Option<String>,
+        /// Whom the token is for, where the server wants to know.
+        audience: Option<String>,
+        /// `basic`: id and secret go in `Authorization`; `post`: in the body. `basic` where absent.
+        client_auth: Option<String>,
+    },
+}
+
 /// How many attempts may begin in a time.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RateLimit {
@@ -223,6 +268,14 @@ mod tests {
             mode: Some("shadow".into()),
             format: Some("standard".into()),
             headers: Some(BTreeMap::from([("X-Team".into(), "payments".into())])),
+            auth: Some(Auth::Oauth2 {
+                token_url: "https://login.example.com/token".into(),
+                client_id: "c".into(),
+                client_secret: "s".into(),
+                scope: Some("a b".into()),
+                audience: Some("w".into()),
+                client_auth: Some("post".into()),
+            }),
             signature_header: Some("X-Signed".into()),
             priority: Some("low".into()),
             retry: Some(Retry { max_attempts: Some(3), max_age: text() }),

@@ -63,9 +63,12 @@ fn shown(state: &State, subscription: &Subscription) -> Shown {
         Ok(Value::Object(mut spec)) => {
             if let Some(Value::Object(headers)) = spec.get_mut("headers") {
                 for (name, value) in headers.iter_mut() {
-                    let masked = super::deliveries::masked(name, value.as_str().unwrap_or_default());
+                    let masked = super::attempts::masked(name, value.as_str().unwrap_or_default());
                     *value = masked.into();
                 }
+            }
+            if let Some(auth) = &subscription.spec.auth {
+                spec.insert("auth".into(), auth.masked());
             }
             spec
         }
@@ -87,14 +90,14 @@ fn shown(state: &State, subscription: &Subscription) -> Shown {
     }
 }
 
-fn etag(subscription: &Subscription) -> (header::HeaderName, String) {
+pub(crate) fn etag(subscription: &Subscription) -> (header::HeaderName, String) {
     (header::ETAG, format!("\"v{}\"", subscription.version))
 }
 
 /// Holds `If-Match` against the version that is `current`; the version to insist on, `None` where any will do.
 ///
 /// Proxies that compress make an ETag weak, so a weak one is as good here.
-fn if_match(request: &HttpRequest, current: u32) -> Result<Option<u32>, Error> {
+pub(crate) fn if_match(request: &HttpRequest, current: u32) -> Result<Option<u32>, Error> {
     let mut values = request.headers().get_all(header::IF_MATCH).peekable();
     if values.peek().is_none() {
         return Ok(None);
@@ -118,7 +121,7 @@ async fn object(
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
     let mut object =
-        json::object(state, request, payload, &["regions", "filters", "retry", "rate_limit", "batch"]).await?;
+        json::object(state, request, payload, &["regions", "filters", "auth", "retry", "rate_limit", "batch"]).await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);
@@ -240,6 +243,12 @@ pub(crate) async fn patch(
     keep_masked(&mut patch, &found);
     let mut merged =
         serde_json::to_value(&found.spec).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()))?;
+    // Another kind has other members.
+    if let (Some(kind), Some(kept)) = (patch.get("auth").and_then(|auth| auth.get("type")), merged.get_mut("auth"))
+        && kept.get("type") != Some(kind)
+    {
+        *kept = Value::Null;
+    }
     merge(&mut merged, Value::Object(patch));
     let changed = state
         .system
@@ -251,10 +260,13 @@ pub(crate) async fn patch(
 
 /// A masked value that is sent back means "as it was".
 fn keep_masked(object: &mut Map<String, Value>, found: &Subscription) {
+    if let (Some(written), Some(kept)) = (object.get_mut("auth"), &found.spec.auth) {
+        kept.unmask(written);
+    }
     let Some(Value::Object(headers)) = object.get_mut("headers") else { return };
     for (name, value) in headers.iter_mut() {
         if let Some(kept) = found.spec.headers.get(name)
-            && *value == super::deliveries::masked(name, kept).as_str()
+            && *value == super::attempts::masked(name, kept).as_str()
         {
             *value = kept.clone().into();
         }
