@@ -87,7 +87,7 @@ fn scopes_of(method: &str, path: &str) -> &'static [&'static str] {
         "/api/v1/health/live" => &["", "ingest", "read", "manage", "admin"],
         "/" if is_reading => &["", "ingest", "read", "manage", "admin"],
         "/api/v1/session" if !is_reading => &["", "ingest", "read", "manage", "admin"],
-        "/api/v1/session/link" => &["read", "manage", "admin"],
+        "/api/v1/session/link" | "/api/v1/ws-ticket" => &["read", "manage", "admin"],
         _ if path.starts_with(KEYS) || path.starts_with("/api/v1/audit") || path.starts_with("/api/v1/keyring") => {
             &["admin"]
         }

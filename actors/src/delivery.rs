@@ -28,6 +28,7 @@ use rustc_hash::FxHashMap;
 use self::attempts::Finished;
 use crate::{
     directory::Live,
+    feed::{Change, Said},
     places::Places,
     sender::{Report, Sender, Target},
     settler::Settler,
@@ -173,6 +174,7 @@ impl DeliveryActor {
                     }
                     tracing::info!(subscription = %self.subscription.id, endpoint = %self.endpoint, ?circuit, ?until, "circuit changed");
                     self.live.set_circuit(circuit, until);
+                    self.shared.changes.feed.say(|| Said::Subscription(self.subscription.id.clone(), Change::Circuit));
                     self.shared.circuits.keep(self.endpoint, memory);
                     if self.announced.is_news(circuit, &cause) {
                         let subject = Subject::from(&*self.subscription);

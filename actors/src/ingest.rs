@@ -25,6 +25,7 @@ use crate::{
     gate::{Gate, Overloaded, Reservation},
     metrics::Metrics,
     notices::Notices,
+    series::Series,
     slot::Slot,
     supervisor::Guard,
 };
@@ -58,6 +59,7 @@ pub struct Ingest {
     actor: Slot<IngestActor>,
     metrics: Arc<Metrics>,
     notices: Arc<Notices>,
+    series: Arc<Series>,
     clock: Arc<dyn Clock>,
     is_closed: Arc<AtomicBool>,
 }
@@ -67,11 +69,11 @@ impl Ingest {
         gate: Arc<Gate>,
         actor: Slot<IngestActor>,
         metrics: Arc<Metrics>,
-        notices: Arc<Notices>,
+        (notices, series): (Arc<Notices>, Arc<Series>),
         clock: Arc<dyn Clock>,
         is_closed: Arc<AtomicBool>,
     ) -> Self {
-        Self { gate, actor, metrics, notices, clock, is_closed }
+        Self { gate, actor, metrics, notices, series, clock, is_closed }
     }
 
     /// Whether its actor is there.
@@ -112,6 +114,7 @@ impl Ingest {
         self.metrics.append_took(self.clock.monotonic().saturating_sub(began));
         let duplicates = appended.iter().filter(|one| one.is_duplicate).count();
         self.metrics.appended(appended.len() - duplicates, duplicates);
+        self.series.accepted(appended.len() - duplicates);
         Ok(appended)
     }
 }

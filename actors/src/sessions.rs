@@ -37,6 +37,7 @@ pub struct Sessions {
     random: Arc<dyn Random>,
     sessions: Mutex<Passes>,
     links: Mutex<Passes>,
+    tickets: Mutex<Passes>,
 }
 
 /// What lets in, by the digests of their texts: the digest of its key, and until when by the monotonic clock.
@@ -57,7 +58,7 @@ impl Passes {
 
 impl Sessions {
     pub(crate) fn new(keys: Arc<Keys>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { keys, clock, random, sessions: Mutex::default(), links: Mutex::default() }
+        Self { keys, clock, random, sessions: Mutex::default(), links: Mutex::default(), tickets: Mutex::default() }
     }
 
     /// Opens one for whom this key lets in; its text is told only here.
@@ -93,11 +94,35 @@ impl Sessions {
 
     /// A link for the holder of the key, or of the session, with this digest.
     pub fn link(&self, pass: Digest) -> Option<Token> {
+        self.once(pass, "lhl_", &self.links)
+    }
+
+    /// A ticket for one live socket of that holder.
+    pub fn ticket(&self, pass: Digest) -> Option<Token> {
+        self.once(pass, "lht_", &self.tickets)
+    }
+
+    /// Whom this ticket lets in, and the digest of that key. It does so once.
+    pub fn admit(&self, ticket: &str) -> Option<(Holder, Digest)> {
+        let (key, until) = self.tickets.lock().0.remove(&Digest::of(ticket))?;
+        if until > self.clock.monotonic() { Some((self.keys.holder_of(key)?, key)) } else { None }
+    }
+
+    /// Whether the key, or the session, with this digest still lets anybody in.
+    pub fn lets_in(&self, pass: Digest) -> bool {
+        let of_session = self.sessions.lock().0.get(&pass).copied();
+        match of_session {
+            Some((key, until)) => until > self.clock.monotonic() && self.keys.holder_of(key).is_some(),
+            None => self.keys.holder_of(pass).is_some(),
+        }
+    }
+
+    fn once(&self, pass: Digest, prefix: &str, passes: &Mutex<Passes>) -> Option<Token> {
         let of_session = self.sessions.lock().0.get(&pass).map(|(key, _)| *key);
         let key = of_session.unwrap_or(pass);
         self.keys.holder_of(key)?;
-        let token = self.drawn("lhl_");
-        self.links.lock().add(Digest::of(token.reveal()), key, self.clock.monotonic(), LINK_MAX);
+        let token = self.drawn(prefix);
+        passes.lock().add(Digest::of(token.reveal()), key, self.clock.monotonic(), LINK_MAX);
         Some(token)
     }
 

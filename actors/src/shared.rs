@@ -6,8 +6,8 @@ use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress, notice::Subject}
 use loghorn_storage::{Error as StoreError, Fence, Store};
 
 use crate::{
-    Directory, Metrics, Options, Random, Subscriptions, Vault, changes::Changes, circuits::Circuits, notices::Notices,
-    supervisor::Requeued,
+    Directory, Metrics, Options, Random, Series, Subscriptions, Vault, changes::Changes, circuits::Circuits,
+    notices::Notices, supervisor::Requeued,
 };
 
 /// Made once at the start, shared by all actors.
@@ -25,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) circuits: Arc<Circuits>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) notices: Arc<Notices>,
+    pub(crate) series: Arc<Series>,
     pub(crate) changes: Changes,
     /// The wall clock and the monotonic one at the start.
     pub(crate) epoch: (Timestamp, Duration),

@@ -28,7 +28,13 @@ use loghorn_storage::{Error as StoreError, Pending, Record, Revision, Store};
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, Notify};
 
-use crate::{Random, changes::Changes, kept, vault::Vault};
+use crate::{
+    Random,
+    changes::Changes,
+    feed::{Change, Said},
+    kept,
+    vault::Vault,
+};
 
 /// Before endpoint and version: what a past version decided by.
 const RULINGS: &str = "ruling/";
@@ -358,6 +364,14 @@ impl Subscriptions {
         insert(&mut self.known.write(), Known { compiled, revision });
         self.matcher.store(Arc::new(after));
         subscription.endpoints().for_each(|endpoint| self.changes.changed(endpoint));
+        self.changes.feed.say(|| {
+            let change = match (expected, subscription.deleted_at) {
+                (_, Some(_)) => Change::Deleted,
+                (None, None) => Change::Created,
+                (Some(_), None) => Change::Updated,
+            };
+            Said::Subscription(subscription.id.clone(), change)
+        });
         Ok(subscription)
     }
 

@@ -19,7 +19,8 @@ use loghorn_domain::{
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 
 use crate::{
-    AppendError, Audit, Directory, Ingest, Keys, Metrics, Options, Random, Sessions, Subscriptions, Vault,
+    AppendError, Audit, Directory, Feed, Ingest, Keys, Metrics, Options, Random, Series, Sessions, Subscriptions,
+    Vault,
     changes::Changes,
     circuits::Circuits,
     delivery::Act,
@@ -28,7 +29,7 @@ use crate::{
     notices::{self, Notices},
     rotations,
     router::RouterActor,
-    sender, set_aside,
+    sender, series, set_aside,
     shared::Shared,
     slot::Slot,
     supervisor::{Arbiters, DrainAll, End, SupervisorActor},
@@ -199,6 +200,7 @@ impl System {
         let audit = Audit::load(store.clone(), clock.clone()).await?;
         let circuits = Arc::new(Circuits::load(store.clone()).await?);
         let notices = Arc::new(Notices::new(metrics.clone()));
+        let series = Arc::new(Series::load(store.clone(), clock.clone()).await?);
         let shared = Arc::new(Shared {
             fence,
             circuits,
@@ -208,6 +210,7 @@ impl System {
             directory,
             metrics: metrics.clone(),
             notices: notices.clone(),
+            series: series.clone(),
             changes: changes.clone(),
             epoch: (clock.now(), clock.monotonic()),
             store,
@@ -227,10 +230,11 @@ impl System {
             SupervisorActor::new(shared.clone(), arbiters, ingest_slot.clone(), router.clone(), is_draining.clone());
         changes.connect(supervisor.start());
         let jobs = Jobs::load(shared.clone(), jobs_arbiter, is_draining.clone()).await?;
-        let ingest = Ingest::new(gate, ingest_slot, metrics, notices, clock, is_draining.clone());
+        let ingest = Ingest::new(gate, ingest_slot, metrics, (notices, series.clone()), clock, is_draining.clone());
         notices_arbiter.spawn(notices::append(shared.clone(), ingest.clone()));
         notices_arbiter.spawn(notices::watch(shared.clone()));
         notices_arbiter.spawn(rotations::watch(shared.clone()));
+        notices_arbiter.spawn(series::watch(series));
         let (keys, audit) = (Arc::new(keys), Arc::new(audit));
         let sessions = Arc::new(Sessions::new(keys.clone(), shared.clock.clone(), shared.random.clone()));
         Ok(Self { shared, ingest, router, jobs, keys, sessions, audit, recovered, is_draining })
@@ -284,6 +288,16 @@ impl System {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// What happened minute by minute.
+    pub fn series(&self) -> &Series {
+        &self.shared.series
+    }
+
+    /// What happens, as it happens.
+    pub fn feed(&self) -> &Feed {
+        &self.shared.changes.feed
     }
 
     /// The clock.
@@ -439,7 +453,9 @@ impl System {
     pub async fn drain(&self, deadline: Duration) -> bool {
         self.is_draining.store(true, Relaxed);
         let Some(supervisor) = self.shared.changes.supervisor() else { return true };
-        matches!(tokio::time::timeout(deadline, supervisor.send(DrainAll)).await, Ok(Ok(())))
+        let is_drained = matches!(tokio::time::timeout(deadline, supervisor.send(DrainAll)).await, Ok(Ok(())));
+        self.shared.series.flush().await;
+        is_drained
     }
 
     /// Stops all actors at once, whatever they are doing, and ends their threads.

@@ -27,6 +27,7 @@ pub mod rotation;
 pub mod ruling;
 pub mod seal;
 pub mod secret;
+pub mod series;
 pub mod signing;
 pub mod subscription;
 pub mod time;

@@ -74,11 +74,16 @@ const ROUTES: &[Route] = &[
     // Whoever comes here has nothing to show yet.
     Route { path: SESSION, reading: Some(Read), changing: None, is_shipper: false },
     route("/api/v1/session/link", Read, Read),
+    route("/api/v1/ws-ticket", Read, Read),
+    route(SOCKET, Read, Manage),
     route("/api/v1/keyring/rotate", Admin, Admin),
     route("/api/v1/receiver", Read, Manage),
     // Webhooks show no key; it lets nobody else in where one is needed.
     Route { path: crate::RECEIVER_PATH, reading: Some(Read), changing: None, is_shipper: false },
     route("/api/v1/stats", Read, Manage),
+    route("/api/v1/stats/series", Read, Manage),
+    route("/api/v1/stats/failures", Read, Manage),
+    route("/api/v1/stats/subscriptions", Read, Manage),
     route("/api/v1/ledger", Read, Manage),
     route("/api/v1/health", Read, Manage),
     Route { path: LIVE, reading: None, changing: Some(Manage), is_shipper: false },
@@ -93,6 +98,8 @@ const ROUTES: &[Route] = &[
 
 /// Where a key becomes a session.
 pub(crate) const SESSION: &str = "/api/v1/session";
+/// The live socket. A browser opens it whoever made it, and without asking before.
+pub(crate) const SOCKET: &str = "/api/v1/ws";
 /// The session's cookie. Where browsers take it only over TLS its name says so, and no neighbour can set it.
 const COOKIE: &str = "loghorn_session";
 const COOKIE_OVER_TLS: &str = "__Host-loghorn_session";
@@ -171,6 +178,11 @@ impl Call {
         is_safe(method) && self.route.is_some_and(|route| route.reading.is_none())
     }
 
+    /// Whether it is the live socket.
+    pub(crate) fn is_socket(&self) -> bool {
+        self.route.is_some_and(|route| route.path == SOCKET)
+    }
+
     /// Whether it is a shipper's route.
     pub(crate) fn is_shipper(&self) -> bool {
         self.route.is_some_and(|route| route.is_shipper)
@@ -190,6 +202,11 @@ impl Call {
         (self.holder, self.pass) = known.unzip();
         if is_required && shown.is_empty() {
             self.read_session(state, request)?;
+        }
+        if is_required && self.holder.is_none() && self.is_socket() {
+            let mut query = url::form_urlencoded::parse(request.query_string().as_bytes());
+            let ticket = query.find(|(name, _)| name == "ticket").map(|(_, value)| value);
+            (self.holder, self.pass) = ticket.and_then(|ticket| state.system.sessions().admit(&ticket)).unzip();
         }
         let needed = self.route.map_or(Some(Admin), |route| route.needs(request.method()));
         match (&self.holder, needed) {
@@ -213,7 +230,8 @@ impl Call {
     fn read_session(&mut self, state: &State, request: &ServiceRequest) -> Result<(), Error> {
         let Some(cookie) = request.cookie(cookie_name(state)) else { return Ok(()) };
         let Some(session) = state.system.sessions().get(cookie.value()) else { return Ok(()) };
-        if !is_safe(request.method()) && !request.headers().contains_key(header::ORIGIN) {
+        let is_checked = self.is_socket() || !is_safe(request.method());
+        if is_checked && !request.headers().contains_key(header::ORIGIN) {
             return Err(Error::forbidden(
                 "with a session's cookie a change must say by its Origin which page it comes from",
                 "call the API from its own pages, or show a key",

@@ -75,16 +75,20 @@ fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Err
         let remedy = format!("call it by localhost, or start the server with --host {host}");
         return Err(Error::forbidden(format!("the Host {host:?} is not one of this server's names"), remedy));
     }
-    if auth::is_safe(request.method()) {
+    let is_safe = auth::is_safe(request.method());
+    if is_safe && !call.is_socket() {
         return Ok(());
     }
     let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority));
     let is_cross_site = header(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site");
     if is_foreign_origin || is_cross_site {
         return Err(Error::forbidden(
-            "a page of another site may not change anything here",
+            "a page of another site may not change or watch anything here",
             "call the API from a program, or from its own pages",
         ));
+    }
+    if is_safe {
+        return Ok(());
     }
     let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
         || header(header::CONTENT_LENGTH).is_some_and(|length| length != "0");

@@ -11,6 +11,7 @@ pub mod error;
 mod guard;
 mod json;
 mod lists;
+mod live;
 mod note;
 mod receiver;
 pub mod shippers;
@@ -48,6 +49,9 @@ pub struct State {
     pub(crate) ledger: Arc<api::ledger::Cache>,
     pub(crate) made: Arc<api::creations::Made>,
     pub(crate) receiver: Arc<receiver::Receiver>,
+    pub(crate) live: Arc<api::live::Live>,
+    /// Places of live sockets.
+    pub(crate) sockets: Arc<Semaphore>,
     /// For work that would hold up a server's thread: as much at a time as there are processors. More would only take
     /// memory.
     pub(crate) heavy: Arc<Semaphore>,
@@ -70,6 +74,8 @@ impl State {
             ledger: Arc::default(),
             made: Arc::default(),
             receiver: Arc::default(),
+            live: Arc::default(),
+            sockets: Arc::new(Semaphore::new(live::SOCKETS_MAX)),
             heavy,
             trials,
             trying,

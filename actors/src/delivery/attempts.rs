@@ -12,6 +12,7 @@ use loghorn_storage::{Error as StoreError, Settlement};
 
 use super::DeliveryActor;
 use crate::{
+    feed::Said,
     notices::DeadLetter,
     places::{Granted, Place, Waiter},
     sender::{Report, Webhook},
@@ -124,12 +125,18 @@ impl DeliveryActor {
 
     pub(super) fn settle(&self, entry: Entry, verdict: Verdict, report: Report) {
         let Outcome { class, status_code, .. } = report.outcome;
+        self.shared.series.attempted(self.endpoint, (class, status_code), &verdict, report.took);
         if let Verdict::Dead(reason) = verdict
             && !report.own.contains(&entry.seq)
         {
             let letter = DeadLetter { seq: entry.seq, reason, class, status_code };
             self.shared.notices.dead_lettered(self.endpoint, letter);
         }
+        self.shared.changes.feed.say(|| Said::Settled {
+            endpoint: self.endpoint,
+            seq: entry.seq,
+            is_delivered: verdict == Verdict::Delivered,
+        });
         let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }

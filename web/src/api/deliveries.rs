@@ -71,7 +71,7 @@ fn status_now(state: &State, record: &DeliveryRecord) -> Status {
     if waits && is_attempting() { Status::Attempting } else { record.status }
 }
 
-fn shown(state: &State, record: &DeliveryRecord) -> Delivery {
+pub(super) fn shown(state: &State, record: &DeliveryRecord) -> Delivery {
     shown_as(state, record, status_now(state, record))
 }
 
@@ -233,8 +233,12 @@ pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Resul
     let (record, attempts) = find(&state, &id).await?;
     let delivery = shown(&state, &record);
     let headers = Headers::of(&state, &record, &delivery.id).await?;
-    let attempt_log = attempts.into_iter().map(|attempt| ShownAttempt::new(attempt, &headers)).collect();
-    Ok(HttpResponse::Ok().json(DeliveryWithAttempts { delivery, attempt_log }))
+    Ok(HttpResponse::Ok().json(with_attempts(delivery, attempts, &headers)))
+}
+
+pub(super) fn with_attempts(delivery: Delivery, attempts: Vec<Attempt>, headers: &Headers) -> DeliveryWithAttempts {
+    let attempt_log = attempts.into_iter().map(|attempt| ShownAttempt::new(attempt, headers)).collect();
+    DeliveryWithAttempts { delivery, attempt_log }
 }
 
 /// Send a dead letter again; the same as replaying it.

@@ -15,9 +15,11 @@ pub mod jobs;
 pub mod keyring;
 pub mod keys;
 pub mod ledger;
+pub mod live;
 mod metrics;
 pub mod receiver;
 pub mod secrets;
+pub mod series;
 pub mod sessions;
 pub mod stats;
 pub mod subscription_body;
@@ -89,6 +91,7 @@ pub struct Page<T> {
         sessions::get,
         sessions::close,
         sessions::link,
+        live::ticket,
         keys::create,
         keys::list,
         keys::revoke,
@@ -96,6 +99,9 @@ pub struct Page<T> {
         receiver::set,
         receiver::clear,
         stats::get,
+        series::series,
+        series::failures,
+        series::subscriptions,
         health::get,
         health::live,
         health::ready,
@@ -181,6 +187,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::delete().to(sessions::close)),
         )
         .service(resource("/session/link", "POST").route(web::post().to(sessions::link)))
+        .service(resource("/ws-ticket", "POST").route(web::post().to(live::ticket)))
+        .service(resource("/ws", "GET").route(web::get().to(crate::live::open)))
         .service(resource("/audit", "GET, HEAD").route(get().to(audit::list)))
         .service(
             resource("/receiver", "GET, HEAD, PUT, DELETE")
@@ -188,6 +196,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::put().to(receiver::set))
                 .route(web::delete().to(receiver::clear)),
         )
+        .service(resource("/stats/series", "GET, HEAD").route(get().to(series::series)))
+        .service(resource("/stats/failures", "GET, HEAD").route(get().to(series::failures)))
+        .service(resource("/stats/subscriptions", "GET, HEAD").route(get().to(series::subscriptions)))
         .service(resource("/stats", "GET, HEAD").route(get().to(stats::get)))
         .service(resource("/health", "GET, HEAD").route(get().to(health::get)))
         .service(resource("/health/live", "GET, HEAD").route(get().to(health::live)))

@@ -64,7 +64,7 @@ pub struct ReceiverBody {
     pub answer: Answer,
 }
 
-fn shown_one(arrived: &Arrived) -> Received {
+pub(super) fn shown_one(arrived: &Arrived) -> Received {
     Received {
         number: arrived.number,
         received_at: arrived.at.to_string(),

@@ -82,8 +82,13 @@ pub struct SubscriptionStats {
 /// Counts.
 #[utoipa::path(get, path = "/api/v1/stats", tag = "operation", responses((status = 200, body = Stats)))]
 pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
-    use std::sync::atomic::Ordering::Relaxed;
     Query::read(&request, &[])?;
+    Ok(HttpResponse::Ok().json(stats(&state)))
+}
+
+/// The counts now.
+pub(crate) fn stats(state: &State) -> Stats {
+    use std::sync::atomic::Ordering::Relaxed;
     let system = &state.system;
     let counted = system.delivery_stats(None);
     let ended = counted.delivered + counted.failed;
@@ -103,7 +108,7 @@ pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result
     let bounds = system.store().log.bounds();
     let accepted = metrics.events_accepted.load(Relaxed);
     let seconds = system.uptime().as_secs_f64().max(1.0);
-    Ok(HttpResponse::Ok().json(Stats {
+    Stats {
         delivery_stats: DeliveryStats {
             total_deliveries: counted.total,
             delivered: counted.delivered,
@@ -126,5 +131,5 @@ pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result
         },
         subscription_stats,
         since: system.started_at().to_string(),
-    }))
+    }
 }

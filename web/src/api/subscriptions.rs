@@ -58,7 +58,7 @@ pub struct Tested {
     pub delivery_id: String,
 }
 
-fn shown(state: &State, subscription: &Subscription) -> Shown {
+pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
     let spec = match serde_json::to_value(&subscription.spec) {
         Ok(Value::Object(mut spec)) => {
             if let Some(Value::Object(headers)) = spec.get_mut("headers") {
