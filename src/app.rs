@@ -19,6 +19,7 @@ use url::Url;
 use crate::{
     admin_key::{self, AdminKeyError},
     config::{Config, ConfigError, ServeArgs},
+    connections::Connections,
     files::{self, Share},
     telemetry,
 };
@@ -148,7 +149,13 @@ impl App {
             },
         );
         let new = move || actix_web::App::new().configure(loghorn_web::configure(state.clone()));
+        let connections = Connections::new(
+            config.connections_per_address,
+            config.behind_tls_proxy,
+            share.connections * config.workers,
+        );
         let server = HttpServer::new(new)
+            .on_connect(move |connection, extensions| connections.made(connection, extensions))
             .workers(config.workers)
             .max_connections(share.connections)
             .worker_max_blocking_threads(DECODERS)

@@ -40,6 +40,8 @@ pub struct Config {
     pub behind_tls_proxy: bool,
     /// An admin key from the environment; never written anywhere.
     pub admin_key: Option<Token>,
+    /// Connections that one address may hold; where absent a quarter of all, and no bound on loopback and for a proxy.
+    pub connections_per_address: Option<usize>,
     /// Threads that serve HTTP.
     pub workers: usize,
     /// Where webhooks may go.
@@ -101,6 +103,7 @@ impl Default for Config {
             auth: Auth::Auto,
             behind_tls_proxy: false,
             admin_key: None,
+            connections_per_address: None,
             workers: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
             egress: egress::Policy::default(),
             delivery: DeliveryOptions::default(),
@@ -188,6 +191,7 @@ const KEYS: &[(&str, Apply)] = &[
     }),
     ("behind_tls_proxy", |c, v| set(&mut c.behind_tls_proxy, v, "true or false")),
     ("workers", |c, v| positive(&mut c.workers, v)),
+    ("connections_per_address", |c, v| positive(c.connections_per_address.get_or_insert_default(), v)),
     ("log", |c, v| {
         c.log = match v {
             "auto" => LogFormat::Auto,

@@ -7,6 +7,7 @@ mod admin_key;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod connections;
 mod files;
 mod telemetry;
 

@@ -64,6 +64,25 @@ async fn two_hundred_slow_clients_slow_nobody_down_and_are_sent_away() {
 }
 
 #[actix_rt::test]
+async fn one_address_holds_no_more_than_its_share() {
+    let server = Loghorn::start_with(&["--set", "connections_per_address=5"], &[]).await;
+    let is_cut = |mut stream: &TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        matches!(stream.read(&mut [0]), Ok(0))
+    };
+    let mut held = connect(&server, 5);
+    assert!(!held.iter().any(is_cut));
+    assert!(is_cut(&TcpStream::connect(server.addr).unwrap()), "one too many");
+    held.pop();
+    until("another may come", 10, || async { !is_cut(&TcpStream::connect(server.addr).unwrap()) }).await;
+    drop(held);
+    until("whoever comes later is served", 10, || async {
+        server.call("GET", "/api/v1/health/live", None).await.0 == 200
+    })
+    .await;
+}
+
+#[actix_rt::test]
 async fn with_few_file_descriptors_connections_wait_and_the_store_does_not_suffer() {
     let folder = tempfile::tempdir().unwrap();
     let limited = ["sh", "-c", "ulimit -n 256; exec \"$0\" \"$@\""];
