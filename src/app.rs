@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use actix_rt::task::JoinHandle;
 use actix_web::{HttpServer, dev::ServerHandle};
 use loghorn_actors::{KEYRING, MasterError, Options, Random, Recovered, System, Vault, VaultError};
 use loghorn_domain::{Clock, Timestamp, retry::Dice};
@@ -18,6 +19,7 @@ use url::Url;
 
 use crate::{
     admin_key::{self, AdminKeyError},
+    certificate::{Certificate, CertificateError},
     config::{Config, ConfigError, ServeArgs},
     connections::Connections,
     files::{self, Share},
@@ -33,6 +35,8 @@ const BACKLOG: i32 = 2048;
 const DECODERS: usize = 2;
 /// How long the store may take to close after everything else has ended.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
+/// How long a client may take for the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -43,6 +47,8 @@ pub struct App {
     addr: SocketAddr,
     drain: Duration,
     closing: Closing,
+    /// Watches the certificate.
+    watching: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// Why it did not start: what, why, and what to do.
@@ -67,6 +73,9 @@ pub enum StartError {
     /// The admin key cannot be used.
     #[error(transparent)]
     AdminKey(#[from] AdminKeyError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {error}\n  Is Loghorn already running there?  Another port:  --bind {ip}:{next}", ip = addr.ip(), next = addr.port().wrapping_add(1))]
     Bind {
@@ -101,6 +110,7 @@ impl From<VaultError> for StartError {
 impl App {
     /// Starts it; must be called within a running actix system. When this returns, requests are served.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let certificate = config.certificate()?.map(Certificate::open).transpose()?;
         check_bind(&config)?;
         let bind = |error| StartError::Bind { addr: config.bind, error };
         // Before the store is touched: two servers on one port is the usual mistake.
@@ -122,7 +132,8 @@ impl App {
         let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await?);
         let mut egress = config.egress.clone();
         egress.own.push(addr);
-        egress.receiver = receiver_url(addr);
+        // Its own certificate is hardly one for a loopback address.
+        egress.receiver = if certificate.is_none() { receiver_url(addr) } else { None };
         let receiver_url = egress.receiver.as_ref().map(ToString::to_string);
         let options = Options {
             ingest_queue_bytes: config.ingest_queue_bytes,
@@ -135,13 +146,15 @@ impl App {
             admin_keys: [("admin.key", file_key)].into_iter().chain(given).collect(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
         };
-        let system = System::start(store, clock, random, vault, options).await?;
+        let system = System::start(store, clock.clone(), random, vault, options).await?;
+        let (told, wrong) = tokio::sync::watch::channel(None);
         let state = loghorn_web::State::new(
             system.clone(),
             loghorn_web::Options {
                 hosts: config.names(),
                 requires_key: config.requires_key(),
                 is_behind_proxy: config.behind_tls_proxy,
+                certificate: certificate.is_some().then_some(wrong),
                 body_bytes_max: config.body_bytes_max,
                 receiver_url,
                 own_ips: vec![addr.ip()],
@@ -158,16 +171,25 @@ impl App {
             .on_connect(move |connection, extensions| connections.made(connection, extensions))
             .workers(config.workers)
             .max_connections(share.connections)
+            // Whoever is at the handshake holds a connection, and no more than that.
+            .max_connection_rate(share.connections)
+            .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
             .worker_max_blocking_threads(DECODERS)
             .client_request_timeout(HEAD_TIMEOUT)
             .shutdown_timeout(config.drain.as_secs())
-            .disable_signals()
-            .listen(listener)
-            .map_err(StartError::Server)?
-            .run();
+            .disable_signals();
+        let server = match &certificate {
+            Some(certificate) => {
+                let config = certificate.server_config().map_err(std::io::Error::other);
+                config.and_then(|config| server.listen_rustls_0_23(listener, config))
+            }
+            None => server.listen(listener),
+        };
+        let server = server.map_err(StartError::Server)?.run();
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { system, server: handle, addr, drain: config.drain, closing })
+        let watching = certificate.map(|certificate| actix_rt::spawn(certificate.watch(clock, told)));
+        Ok(Self { system, server: handle, addr, drain: config.drain, closing, watching })
     }
 
     /// Where it listens.
@@ -196,6 +218,7 @@ impl App {
     /// Ends whatever still goes on, and returns when the store is closed.
     async fn close(self) {
         self.server.stop(false).await;
+        self.watching.inspect(JoinHandle::abort);
         self.system.end();
         let closing = self.closing;
         drop(self.system);
@@ -211,9 +234,9 @@ fn check_bind(config: &Config) -> Result<(), StartError> {
         return Ok(());
     }
     let refuse = |why, add| Err(StartError::NotLoopback { addr: config.bind, why, add });
-    if !config.behind_tls_proxy {
-        let why = "keys would cross the network unencrypted (TLS of its own is not available yet)";
-        return refuse(why, "--behind-tls-proxy, with a proxy that speaks TLS in front".into());
+    if !config.behind_tls_proxy && config.tls_cert.is_none() {
+        let add = "--tls-cert FILE --tls-key FILE, or --behind-tls-proxy with a proxy that speaks TLS in front";
+        return refuse("keys would cross the network unencrypted", add.into());
     }
     if config.admin_key.is_none() && admin_key::read(&config.data)?.is_none() {
         let data = config.data.display();
@@ -255,9 +278,10 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error}");
             match error {
-                StartError::Config(_) | StartError::NotLoopback { .. } | StartError::Master(_) => {
-                    ExitCode::from(EXIT_CONFIG)
-                }
+                StartError::Config(_)
+                | StartError::NotLoopback { .. }
+                | StartError::Master(_)
+                | StartError::Certificate(_) => ExitCode::from(EXIT_CONFIG),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -304,7 +328,8 @@ fn greet(
     let config = if origins.is_empty() { "defaults".into() } else { format!("{} set", origins.len()) };
     let new = if is_new { " (new)" } else { "" };
     eprintln!("Loghorn {}   data {data}{new}   config: {config}\n", env!("CARGO_PKG_VERSION"));
-    eprintln!("  API         http://{addr}/api/v1     docs http://{addr}/docs");
+    let scheme = if app.watching.is_some() { "https" } else { "http" };
+    eprintln!("  API         {scheme}://{addr}/api/v1     docs {scheme}://{addr}/docs");
     match requires_key {
         true => eprintln!("  Access      with a key; the admin's: {data}/admin.key\n"),
         false => eprintln!("  Access      open, loopback only\n"),

@@ -16,8 +16,10 @@ use std::{
 use loghorn_actors::{DeliveryOptions, MASTER_FILE, MasterSource, Retention};
 use loghorn_domain::{access::Token, egress, event::Limits, notice, seal::Key};
 
-pub use client::{client_data, client_key, client_server};
-use values::{base_url, bytes, list, networks, positive, set, span};
+use crate::CertificateFiles;
+
+pub use client::{client_cacert, client_data, client_key, client_server};
+use values::{base_url, bytes, file, list, networks, positive, set, span};
 
 /// Everything that `loghorn serve` can be told.
 #[derive(Debug, Clone)]
@@ -38,6 +40,10 @@ pub struct Config {
     pub auth: Auth,
     /// Whether a proxy that speaks TLS stands before it, so that it may listen beyond loopback.
     pub behind_tls_proxy: bool,
+    /// The file of the server's own certificate, a chain in PEM; with it the server speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// The file of its key, in PEM.
+    pub tls_key: Option<PathBuf>,
     /// An admin key from the environment; never written anywhere.
     pub admin_key: Option<Token>,
     /// Connections that one address may hold; where absent a quarter of all, and no bound on loopback and for a proxy.
@@ -102,6 +108,8 @@ impl Default for Config {
             public_url: String::new(),
             auth: Auth::Auto,
             behind_tls_proxy: false,
+            tls_cert: None,
+            tls_key: None,
             admin_key: None,
             connections_per_address: None,
             workers: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
@@ -136,6 +144,12 @@ pub struct ServeArgs {
     /// A proxy that speaks TLS stands before it: it may listen beyond loopback
     #[arg(long)]
     pub behind_tls_proxy: bool,
+    /// Speak TLS with the certificate in this file: a chain in PEM; it is read again when it changes, or on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// File of the certificate's key, in PEM, for its owner alone
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
     /// File of the master key that secrets are sealed under [default: master.key in the data directory]
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<String>,
@@ -174,10 +188,7 @@ type Apply = fn(&mut Config, &str) -> Result<(), String>;
 const KEYS: &[(&str, Apply)] = &[
     ("bind", |c, v| set(&mut c.bind, v, "an address and port such as 127.0.0.1:8000")),
     ("data", |c, v| set(&mut c.data, v, "a directory")),
-    ("master_key_file", |c, v| {
-        c.master_key_file = Some(v.into());
-        Ok(())
-    }),
+    ("master_key_file", |c, v| file(&mut c.master_key_file, v)),
     ("hosts", |c, v| list(&mut c.hosts, v, "names")),
     ("public_url", |c, v| base_url(&mut c.public_url, v)),
     ("auth", |c, v| {
@@ -190,6 +201,8 @@ const KEYS: &[(&str, Apply)] = &[
         Ok(())
     }),
     ("behind_tls_proxy", |c, v| set(&mut c.behind_tls_proxy, v, "true or false")),
+    ("tls_cert", |c, v| file(&mut c.tls_cert, v)),
+    ("tls_key", |c, v| file(&mut c.tls_key, v)),
     ("workers", |c, v| positive(&mut c.workers, v)),
     ("connections_per_address", |c, v| positive(c.connections_per_address.get_or_insert_default(), v)),
     ("log", |c, v| {
@@ -227,7 +240,7 @@ const KEYS: &[(&str, Apply)] = &[
 ];
 
 /// Settings of the command line as a client, which may stand in the same file.
-const CLIENT_KEYS: [&str; 1] = ["server"];
+const CLIENT_KEYS: [&str; 2] = ["server", "cacert"];
 /// Secrets of the server and of the command line. They come from the environment alone, and no error shows them.
 const ADMIN_KEY: &str = "LOGHORN_ADMIN_KEY";
 const CLIENT_KEY: &str = "LOGHORN_KEY";
@@ -275,6 +288,23 @@ impl Config {
             (Some(key), None) => Ok(MasterSource::Environment(key.clone())),
             (None, Some(path)) => Ok(MasterSource::File(path.clone())),
             (None, None) => Ok(MasterSource::Generated(self.data.join(MASTER_FILE))),
+        }
+    }
+
+    /// The files of the server's own certificate; `None`: it speaks no TLS.
+    pub fn certificate(&self) -> Result<Option<CertificateFiles>, ConfigError> {
+        match (self.tls_cert.clone(), self.tls_key.clone()) {
+            (Some(chain), Some(key)) => Ok(Some(CertificateFiles { chain, key })),
+            (None, None) => Ok(None),
+            (chain, key) => {
+                let given = chain.or(key).unwrap_or_default();
+                Err(ConfigError(format!(
+                    "a certificate and its key are needed, and only {} is given
+  \
+                     Give both:  --tls-cert FILE --tls-key FILE",
+                    given.display()
+                )))
+            }
         }
     }
 
@@ -341,6 +371,8 @@ impl Config {
             ("data", &args.data),
             ("auth", &args.auth),
             ("master_key_file", &args.master_key_file),
+            ("tls_cert", &args.tls_cert),
+            ("tls_key", &args.tls_key),
             ("log", &args.log),
             ("log_level", &args.log_level),
         ];

@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{dev::Extensions, rt::net::TcpStream};
 use loghorn_domain::access;
 use rustix::net::{Shutdown, shutdown};
@@ -52,7 +53,8 @@ impl Connections {
 
     /// A connection was made; it is shut again where its address has too many.
     pub(crate) fn made(self: &Arc<Self>, connection: &dyn Any, extensions: &mut Extensions) {
-        let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+        let over_tls = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
+        let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(over_tls) else { return };
         let Ok(peer) = stream.peer_addr() else { return };
         match self.take(peer.ip()) {
             Some(place) => drop(extensions.insert(place)),

@@ -5,6 +5,7 @@
 
 mod admin_key;
 pub mod app;
+mod certificate;
 pub mod cli;
 pub mod config;
 mod connections;
@@ -13,4 +14,5 @@ mod telemetry;
 
 pub use admin_key::AdminKeyError;
 pub use app::App;
+pub use certificate::{CertificateError, CertificateFiles};
 pub use config::Config;

@@ -18,7 +18,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use loghorn_domain::{Clock, Timestamp, secret::Secret, signing};
 use loghorn_storage::{Store, rocks};
 use serde_json::{Value, json};
-use support::{Loghorn, Mood, Receiver, event, loghorn, until};
+use support::{Loghorn, Mood, Receiver, event, loghorn, tls::Authority, until};
 
 const OWN: &str = "my-own-secret-Zq7wX3kLp9";
 const TOKEN: &str = "token-Vb4nM8tYr2Ks6Hd1";
@@ -134,7 +134,6 @@ async fn no_secret_is_found_on_the_disk_in_logs_or_in_answers() {
     let (id, _) = server.subscribe(&well.url(), own).await;
     let more = json!({"headers": headers(), "retry": {"max_attempts": 2}});
     let (_, generated) = server.subscribe(&ill.url(), more).await;
-    server.subscribe(&ill.url().replace("http:", "https:"), json!({"headers": headers()})).await;
     let auth = json!({"type": "basic", "username": "u", "password": PASSWORD});
     let (rotated, earlier) = server.subscribe(&well.url(), json!({"name": "rotated", "auth": auth})).await;
     let rotate = format!("/api/v1/subscriptions/{rotated}/secrets/rotate");
@@ -144,7 +143,15 @@ async fn no_secret_is_found_on_the_disk_in_logs_or_in_answers() {
     let admin = server.admin_key();
     let pass = server.call_as(&admin, "POST", "/api/v1/session/link", Some("{}".into())).await.1["token"].clone();
     let secrets = [OWN, TOKEN, API_KEY, PASSWORD, &generated, &earlier, &newer, pass.as_str().unwrap()];
-    let secrets = forms_of_all(&secrets);
+    let us = Authority::new().issue("us.example", (2099, 12, 31));
+    let key = us.key();
+    let tls = json!({"certificate": us.chain(), "key": key});
+    let more = json!({"headers": headers(), "tls": tls, "retry": {"max_attempts": 2}});
+    let (mutual, _) = server.subscribe(&ill.url().replace("http:", "https:"), more).await;
+    // The lines of the PEM; of the key itself what begins after the form, and is the same in every encoding of it.
+    let lines: Vec<&str> = key.lines().filter(|line| !line.starts_with("--")).collect();
+    let mut secrets = forms_of_all(&[&secrets, &lines[..]].concat());
+    secrets.extend(forms(&STANDARD.decode(lines.concat()).unwrap()[36..68]));
     // Still in the write-ahead log alone, which is never compressed: so the search would find what is there.
     let is_known = files(&server.data).values().any(|(bytes, _)| holds(bytes, b"well-known-name"));
     assert!(is_known, "the search finds nothing at all");
@@ -153,11 +160,20 @@ async fn no_secret_is_found_on_the_disk_in_logs_or_in_answers() {
     let wrong = json!({"auth": {"type": PASSWORD}}).to_string();
     let (status, answer) = server.call("PATCH", &format!("/api/v1/subscriptions/{kept}"), Some(wrong)).await;
     assert!(status == 422 && !answer.to_string().contains(PASSWORD), "{answer}");
-    for wrong in [json!({"headers": format!("Bearer {TOKEN}")}), json!({"secret": OWN})] {
+    for wrong in [
+        json!({"headers": format!("Bearer {TOKEN}")}),
+        json!({"secret": OWN}),
+        json!({"tls": key}),
+        json!({"tls": {"kye": key}}),
+        json!({"tls": {"ca": key}}),
+        json!({"tls": {"certificate": key, "key": key}}),
+    ] {
         let (status, answer) =
             server.call("PATCH", &format!("/api/v1/subscriptions/{id}"), Some(wrong.to_string())).await;
         assert_eq!(status, 422, "{answer}");
-        assert!(!answer.to_string().contains(TOKEN) && !answer.to_string().contains(OWN), "{answer}");
+        for secret in [TOKEN, OWN, lines[1]] {
+            assert!(!answer.to_string().contains(secret), "{answer}");
+        }
     }
     assert_delivers(&server, &well, OWN, 5).await;
     // Not all of them: its circuit opens before.
@@ -172,6 +188,9 @@ async fn no_secret_is_found_on_the_disk_in_logs_or_in_answers() {
     assert_delivers(&server, &well, OWN, 5).await;
     let change = json!({"description": "changed", "headers": {"X-Api-Key": "••••"}});
     let (status, _) = server.call("PATCH", &format!("/api/v1/subscriptions/{id}"), Some(change.to_string())).await;
+    assert_eq!(status, 200);
+    let change = json!({"description": "changed", "tls": {"key": "••••"}});
+    let (status, _) = server.call("PATCH", &format!("/api/v1/subscriptions/{mutual}"), Some(change.to_string())).await;
     assert_eq!(status, 200);
     assert_delivers(&server, &well, OWN, 1).await;
     assert_eq!(server.terminate(), Some(0));

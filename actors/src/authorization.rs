@@ -173,7 +173,7 @@ impl TokenSource {
             request = request.insert_header((header::AUTHORIZATION, authorization.clone()));
         }
         let failed = |error| {
-            let (class, words) = sender::classify(&error);
+            let (class, words) = sender::classify(&error, false);
             NotSent::NoToken(class, format!("the authorization server: {words}"))
         };
         let mut answer = request.send_body(self.form.to_string()).await.map_err(failed)?;

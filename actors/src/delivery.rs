@@ -27,6 +27,7 @@ use rustc_hash::FxHashMap;
 
 use self::attempts::Finished;
 use crate::{
+    channel::Channel,
     directory::Live,
     feed::{Change, Said},
     places::Places,
@@ -125,7 +126,7 @@ impl DeliveryActor {
         Self {
             places,
             target: target(&shared, &subscription, endpoint),
-            sender: Sender::of_this_thread(&shared.egress, &shared.tls, &shared.clock),
+            sender: Sender::of_this_thread(&shared.egress, &shared.tls.common, &shared.clock),
             machine: Machine::recalled(settings(&shared, &subscription), shared.circuits.recall(endpoint)),
             announced: Announced::default(),
             dice: shared.random.dice(),
@@ -315,7 +316,11 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
 
 fn target(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Rc<Target>, String> {
     let options = &shared.options;
-    Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout).map(Rc::new)
+    let target = Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout)?;
+    Ok(Rc::new(match subscription.spec.tls.as_ref().filter(|own| !own.is_empty()) {
+        Some(own) => target.over(Channel::new(shared.egress.clone(), shared.tls.own(own)?)),
+        None => target,
+    }))
 }
 
 impl Actor for DeliveryActor {

@@ -32,6 +32,7 @@ pub(crate) fn encode(vault: &Vault, subscription: &Subscription) -> Result<Vec<u
     let mut bare = subscription.clone();
     bare.spec.headers = Headers::default();
     bare.spec.auth = None;
+    bare.spec.tls = None;
     let kept = Kept { subscription: &bare, sealed: vault.seal(subscription) };
     serde_json::to_vec(&kept).map_err(|error| StoreError::Damaged(error.to_string().into()))
 }

@@ -32,11 +32,14 @@ pub(crate) struct Stopwatch {
     since: Cell<Duration>,
     /// Whether a connection was begun.
     is_fresh: Cell<bool>,
+    /// Whether the receiver asked for a client certificate on it.
+    was_asked: Cell<bool>,
 }
 
 impl Stopwatch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Rc<Self> {
-        Rc::new(Self { clock, phases: Cell::default(), since: Cell::default(), is_fresh: Cell::default() })
+        let (phases, since, is_fresh, was_asked) = (Cell::default(), Cell::default(), Cell::default(), Cell::default());
+        Rc::new(Self { clock, phases, since, is_fresh, was_asked })
     }
 
     /// What is known so far.
@@ -54,11 +57,17 @@ impl Stopwatch {
         self.is_fresh.get()
     }
 
+    /// Whether the receiver asked who we are while that connection was made.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.was_asked.get()
+    }
+
     /// Runs `exchange`, which connects where it must, sends, and waits for the answer's head. What an earlier one took is
     /// forgotten.
     pub(crate) async fn time<T, E>(self: &Rc<Self>, exchange: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.phases.take();
         self.is_fresh.take();
+        self.was_asked.take();
         let answer = CURRENT.scope(self.clone(), exchange).await?;
         self.end(|phases| &mut phases.first_byte_us);
         Ok(answer)
@@ -93,6 +102,11 @@ pub(crate) fn resolved() {
 /// It has a connection.
 pub(crate) fn connected() {
     see(|watch| watch.end(|phases| &mut phases.connect_us));
+}
+
+/// The receiver asks for a client certificate.
+pub(crate) fn asked_who_we_are() {
+    see(|watch| watch.was_asked.set(true));
 }
 
 fn see(note: impl FnOnce(&Stopwatch)) {

@@ -4,16 +4,10 @@
 //! [`RESPONSE_BODY_BYTES_MAX`] of the body are read, then the connection is dropped. A connection that the receiver
 //! closed while it was idle is no attempt: that is tried again at once, uncounted, until one is alive or fresh.
 
-use std::{
-    cell::{Cell, OnceCell, RefCell},
-    io,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::OnceCell, io, rc::Rc, sync::Arc, time::Duration};
 
 use awc::{
-    Client, ClientResponse,
+    ClientResponse,
     error::{ConnectError, SendRequestError},
     http::{
         Method, StatusCode, Uri,
@@ -31,8 +25,10 @@ use loghorn_domain::{
 
 use crate::{
     authorization::{Authorization, NotSent},
+    channel::Channel,
     phases::{Stopwatch, TimedBody},
-    resolver::{Blocked, GuardedConnector, Unresolved},
+    resolver::{Blocked, Unresolved},
+    tls,
 };
 
 /// Most headers of an answer that are kept, and their bytes.
@@ -41,8 +37,6 @@ const RESPONSE_HEADER_BYTES_MAX: usize = 8 * 1024;
 /// How often one attempt may find its connection closed or its token stale: a receiver that cuts connections after it
 /// has read is not asked for ever.
 const AGAIN_MAX: usize = 3;
-/// How long an idle connection is kept for the next webhook.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 const ORIGIN: HeaderName = HeaderName::from_static(ORIGIN_HEADER);
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -58,6 +52,8 @@ pub(crate) struct Target {
     headers: Vec<(HeaderName, HeaderValue)>,
     authorization: Authorization,
     timeout: Duration,
+    /// Where its subscription has TLS of its own: nobody else's webhooks go over these connections.
+    channel: Option<Rc<Channel>>,
 }
 
 impl Target {
@@ -94,7 +90,13 @@ impl Target {
             headers,
             authorization: Authorization::new(spec.auth.as_ref(), policy)?,
             timeout: spec.timeout.map_or(timeout, |span| span.0),
+            channel: None,
         })
+    }
+
+    /// The same, over these connections.
+    pub(crate) fn over(self, channel: Rc<Channel>) -> Self {
+        Self { channel: Some(channel), ..self }
     }
 }
 
@@ -153,20 +155,10 @@ impl Report {
 
 /// Makes attempts; one for each thread.
 pub(crate) struct Sender {
-    /// Replaced now and then: awc looks at an idle connection only when the same receiver is called again, so those to
-    /// receivers that are called no more would be held for ever.
-    client: RefCell<Rc<Client>>,
-    policy: Arc<Policy>,
-    tls: Arc<rustls::ClientConfig>,
+    /// For every target that has none of its own.
+    channel: Rc<Channel>,
     clock: Arc<dyn Clock>,
-    under_way: Cell<usize>,
-    /// Attempts begun since the client was last looked at.
-    begun: Cell<u64>,
-    is_watched: Cell<bool>,
 }
-
-/// How long a client is used on a thread that is never idle.
-const CLIENT_MAX: Duration = Duration::from_secs(600);
 
 thread_local! {
     static SENDER: OnceCell<Rc<Sender>> = const { OnceCell::new() };
@@ -179,44 +171,17 @@ impl Sender {
         tls: &Arc<rustls::ClientConfig>,
         clock: &Arc<dyn Clock>,
     ) -> Rc<Self> {
-        SENDER.with(|cell| cell.get_or_init(|| Rc::new(Self::new(policy.clone(), tls.clone(), clock.clone()))).clone())
+        let new = || Rc::new(Self { channel: Channel::new(policy.clone(), tls.clone()), clock: clock.clone() });
+        SENDER.with(|cell| cell.get_or_init(new).clone())
     }
 
-    fn new(policy: Arc<Policy>, tls: Arc<rustls::ClientConfig>, clock: Arc<dyn Clock>) -> Self {
-        let client = RefCell::new(Rc::new(client(&policy, &tls)));
-        let (under_way, begun, is_watched) = (Cell::new(0), Cell::new(0), Cell::new(false));
-        Self { client, policy, tls, clock, under_way, begun, is_watched }
-    }
-
-    /// Lets go of idle connections once nothing was sent for [`KEEP_ALIVE`], and of every client after [`CLIENT_MAX`].
-    /// The task ends when the thread is idle.
-    fn watch(self: &Rc<Self>) {
-        if self.is_watched.replace(true) {
-            return;
-        }
-        let this = self.clone();
-        actix_rt::spawn(async move {
-            let mut age = Duration::ZERO;
-            loop {
-                let before = this.begun.get();
-                tokio::time::sleep(KEEP_ALIVE).await;
-                age += KEEP_ALIVE;
-                let is_idle = this.begun.get() == before && this.under_way.get() == 0;
-                if is_idle || age >= CLIENT_MAX {
-                    this.client.replace(Rc::new(client(&this.policy, &this.tls)));
-                    age = Duration::ZERO;
-                }
-                if is_idle {
-                    break;
-                }
-            }
-            this.is_watched.set(false);
-        });
+    fn channel<'a>(&'a self, target: &'a Target) -> &'a Rc<Channel> {
+        target.channel.as_ref().unwrap_or(&self.channel)
     }
 
     /// Makes one attempt.
-    pub(crate) async fn attempt(self: &Rc<Self>, target: &Target, webhook: &Webhook) -> Report {
-        let _attempting = Attempting::new(self);
+    pub(crate) async fn attempt(&self, target: &Target, webhook: &Webhook) -> Report {
+        let _attempting = self.channel(target).begin();
         fail::fail_point!("sender::attempt");
         let (started_at, began) = (self.clock.now(), self.clock.monotonic());
         let signature = target.signer.standard(&webhook.id, started_at, &webhook.body);
@@ -263,7 +228,7 @@ impl Sender {
         }
         let (class, words) = match answer {
             Ok((answer, _)) => return self.read(answer, report).await,
-            Err(NotSent::Failed(error)) => classify(&error),
+            Err(NotSent::Failed(error)) => classify(&error, watch.was_asked()),
             Err(NotSent::NoToken(class, words)) => (class, format!("no token: {words}")),
         };
         report.outcome = Outcome::failed(class);
@@ -278,8 +243,9 @@ impl Sender {
         watch: &Rc<Stopwatch>,
         report: &Report,
     ) -> Result<(ClientResponse, Option<HeaderValue>), NotSent> {
-        let client = self.client.borrow().clone();
-        let authorization = target.authorization.header(&client, &*self.clock).await?;
+        let client = self.channel(target).client();
+        // What a subscription says of its receiver's TLS says nothing of an authorization server's.
+        let authorization = target.authorization.header(&self.channel.client(), &*self.clock).await?;
         let mut request = client.request(Method::POST, target.uri.clone()).no_decompress();
         let headers = request.headers_mut();
         for (name, value) in &target.headers {
@@ -346,40 +312,6 @@ impl Sender {
     }
 }
 
-/// A client with the guarded connector.
-fn client(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>) -> Client {
-    // The deadline of an attempt is one, and ours; the connector's own only bound what is left behind.
-    let longest = Duration::from_secs(120);
-    let connector = awc::Connector::new()
-        .connector(GuardedConnector::new(policy.clone()))
-        .rustls_0_23(tls.clone())
-        .timeout(longest)
-        .handshake_timeout(longest)
-        .conn_keep_alive(KEEP_ALIVE)
-        // Our own windows bound the connections; awc's limit would be shared by all hosts.
-        .limit(0);
-    let builder = Client::builder().connector(connector).disable_redirects().disable_timeout();
-    builder.no_default_headers().finish()
-}
-
-/// An attempt under way; counted off also where it panics.
-struct Attempting(Rc<Sender>);
-
-impl Attempting {
-    fn new(sender: &Rc<Sender>) -> Self {
-        sender.under_way.set(sender.under_way.get() + 1);
-        sender.begun.set(sender.begun.get() + 1);
-        sender.watch();
-        Self(sender.clone())
-    }
-}
-
-impl Drop for Attempting {
-    fn drop(&mut self) {
-        self.0.under_way.set(self.0.under_way.get() - 1);
-    }
-}
-
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut bytes = 0;
     let shown =
@@ -413,10 +345,17 @@ fn is_cut(error: &SendRequestError) -> bool {
     }
 }
 
-/// The class of a failed exchange, and what to say of it.
-pub(crate) fn classify(error: &SendRequestError) -> (Class, String) {
+/// The class of a failed exchange, and what to say of it. `was_asked`: the receiver wanted a client certificate.
+pub(crate) fn classify(error: &SendRequestError, was_asked: bool) -> (Class, String) {
     let words = error.to_string();
+    if let Some(error) = io_error(error).and_then(tls::error_in) {
+        return (Class::Tls, format!("TLS: {}", tls::words(error)));
+    }
     match error {
+        // Why it does not let us in may be lost with the connection.
+        error if is_cut(error) && was_asked => {
+            (Class::Tls, "TLS: the receiver asked for a client certificate, and cut the connection".into())
+        }
         SendRequestError::Connect(ConnectError::Resolver(inner)) if inner.is::<Blocked>() => {
             (Class::Blocked, inner.to_string())
         }
@@ -447,23 +386,15 @@ pub(crate) fn classify(error: &SendRequestError) -> (Class, String) {
     }
 }
 
-fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
-        || matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+fn io_error(error: &SendRequestError) -> Option<&io::Error> {
+    match error {
+        SendRequestError::Connect(ConnectError::Io(inner))
+        | SendRequestError::Send(inner)
+        | SendRequestError::Response(actix_http::error::ParseError::Io(inner)) => Some(inner),
+        _ => None,
+    }
 }
 
-/// The TLS settings of all deliveries: TLS 1.2 and 1.3, the platform's roots or else Mozilla's, HTTP/1.1.
-pub(crate) fn tls_config() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+fn is_tls(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }

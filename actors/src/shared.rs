@@ -7,7 +7,7 @@ use loghorn_storage::{Error as StoreError, Fence, Store};
 
 use crate::{
     Directory, Metrics, Options, Random, Series, Subscriptions, Vault, changes::Changes, circuits::Circuits,
-    notices::Notices, supervisor::Requeued,
+    notices::Notices, receiver_tls::Trust, supervisor::Requeued,
 };
 
 /// Made once at the start, shared by all actors.
@@ -19,7 +19,7 @@ pub(crate) struct Shared {
     pub(crate) vault: Arc<Vault>,
     pub(crate) options: Options,
     pub(crate) egress: Arc<egress::Policy>,
-    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) tls: Trust,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) circuits: Arc<Circuits>,

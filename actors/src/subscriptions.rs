@@ -32,7 +32,7 @@ use crate::{
     Random,
     changes::Changes,
     feed::{Change, Said},
-    kept,
+    kept, receiver_tls,
     vault::Vault,
 };
 
@@ -165,7 +165,7 @@ impl Subscriptions {
     }
 
     async fn create_now(&self, spec: Spec, secret: Option<Secret>) -> Result<Arc<Subscription>, ChangeError> {
-        let spec = self.with_checked_urls(spec)?;
+        let spec = self.checked(spec, None)?;
         let _changing = self.one_at_a_time.lock().await;
         let now = self.clock.now();
         let endpoint = self.unused_endpoint(&BTreeSet::new());
@@ -183,7 +183,7 @@ impl Subscriptions {
         version: Option<u32>,
         spec: Spec,
     ) -> Result<Arc<Subscription>, ChangeError> {
-        let spec = self.with_checked_urls(spec)?;
+        let spec = self.checked(spec, self.get(id).as_deref())?;
         let newest = self.store.log.bounds().last;
         self.change(id, version, move |subscription| {
             if spec.enabled && !subscription.is_active() {
@@ -375,7 +375,8 @@ impl Subscriptions {
         Ok(subscription)
     }
 
-    fn with_checked_urls(&self, mut spec: Spec) -> Result<Spec, ChangeError> {
+    /// What is to become of `known`, with its URLs as they are kept.
+    fn checked(&self, mut spec: Spec, known: Option<&Subscription>) -> Result<Spec, ChangeError> {
         let mut problems = Vec::new();
         let mut check = |url: &mut String, pointer: String| match self.egress.check_url(url) {
             Ok(checked) => *url = checked.into(),
@@ -390,6 +391,9 @@ impl Subscriptions {
         if let Some(Auth::Oauth2(oauth2)) = &mut spec.auth {
             check(&mut oauth2.token_url, "/auth/token_url".into());
         }
+        // What has expired since it was saved is no reason to refuse another change.
+        let is_new = known.is_none_or(|known| known.spec.tls != spec.tls);
+        problems.extend(receiver_tls::problems(&spec, is_new.then(|| self.clock.now())));
         if problems.is_empty() { Ok(spec) } else { Err(ChangeError::Invalid(problems)) }
     }
 

@@ -27,9 +27,10 @@ use crate::{
     gate::Gate,
     jobs::Jobs,
     notices::{self, Notices},
+    receiver_tls::Trust,
     rotations,
     router::RouterActor,
-    sender, series, set_aside,
+    series, set_aside,
     shared::Shared,
     slot::Slot,
     supervisor::{Arbiters, DrainAll, End, SupervisorActor},
@@ -192,7 +193,7 @@ impl System {
             changes.clone(),
         )
         .await?;
-        let tls = sender::tls_config().map_err(|error| StoreError::Damaged(error.to_string().into()))?;
+        let tls = Trust::of_the_platform().map_err(|error| StoreError::Damaged(error.to_string().into()))?;
         let metrics = Arc::new(Metrics::default());
         let directory = Arc::new(Directory::default());
         directory.set_routed(store.queue.cursor().await?);

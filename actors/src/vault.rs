@@ -30,6 +30,7 @@ pub const KEYRING: &str = "keyring";
 const SECRET: &str = "secret";
 const HEADERS: &str = "headers";
 const AUTH: &str = "auth";
+const TLS: &str = "tls";
 
 /// Why there is no vault.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,9 @@ pub(crate) struct Sealed {
     /// Its earlier secrets that still sign, by their numbers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     previous: BTreeMap<u32, String>,
+    /// TLS of its own, all of it; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
 }
 
 impl Vault {
@@ -220,6 +224,7 @@ impl Vault {
             headers: (!spec.headers.is_empty()).then(|| seal(HEADERS, &json(&spec.headers))),
             auth: spec.auth.as_ref().map(|auth| seal(AUTH, &json(auth))),
             previous: previous.collect(),
+            tls: spec.tls.as_ref().map(|tls| seal(TLS, &json(tls))),
         }
     }
 
@@ -241,6 +246,10 @@ impl Vault {
         }
         if let Some(sealed) = &sealed.auth {
             subscription.spec.auth = Some(serde_json::from_slice(&open(AUTH, sealed)?).map_err(|_| Broken)?);
+        }
+        if let Some(sealed) = &sealed.tls {
+            let tls: Tls = serde_json::from_slice(&open(TLS, sealed)?).map_err(|_| Broken)?;
+            subscription.spec.tls = Some(tls);
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ pub mod series;
 pub mod signing;
 pub mod subscription;
 pub mod time;
+pub mod tls;
 pub mod turns;
 pub mod window;
 

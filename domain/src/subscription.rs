@@ -15,6 +15,7 @@ use crate::{
     regions::Regions,
     rotation::Rotation,
     secret::{Headers, Secret},
+    tls::Tls,
 };
 
 /// Most event types and patterns in one subscription.
@@ -62,6 +63,9 @@ pub struct Spec {
     /// What lets them in at their receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// How its receiver is spoken to by TLS; as every other where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// The header that carries the plain signature; `null` leaves it out.
     #[serde(default = "default_signature_header")]
     pub signature_header: Option<String>,
@@ -273,6 +277,7 @@ impl Spec {
         problems.extend(egress::check_headers(&self.headers).err());
         problems.extend(self.auth.iter().flat_map(|auth| auth.problems(self.headers.keys())));
         problems.extend(self.regions.iter().flat_map(Regions::problems));
+        problems.extend(self.tls.iter().flat_map(Tls::problems));
         if let Err(wrong) = Filter::compile(&self.filters, &Pool::default()) {
             let below = |problem: Problem| Problem::new(format!("/filters{}", problem.pointer), problem.detail);
             problems.extend(wrong.into_iter().map(below));
@@ -287,6 +292,7 @@ fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let detail = match problem.pointer.split('/').nth(1) {
         Some("headers") => "expected headers by their names, each value a text",
         Some("auth") => Auth::EXPECTED,
+        Some("tls") => "expected an object of ca, certificate and key, each a text in PEM",
         _ => return problem,
     };
     Problem { detail: detail.into(), ..problem }
@@ -446,8 +452,15 @@ pub(crate) mod tests {
             assert_eq!(problems[0].pointer, pointer, "{problems:?}");
         }
         assert_eq!(Spec::from_json(json!({"name": "n"})).unwrap_err()[0].pointer, "/url");
-        for (headers, pointer) in [(json!("Bearer abc"), "/headers"), (json!({"X-Key": 123}), "/headers/X-Key")] {
-            let problem = Spec::from_json(with("headers", headers)).unwrap_err().remove(0);
+        for (member, value, pointer) in [
+            ("headers", json!("Bearer abc"), "/headers"),
+            ("headers", json!({"X-Key": 123}), "/headers/X-Key"),
+            ("tls", json!("abc"), "/tls"),
+            ("tls", json!({"key": 123}), "/tls/key"),
+            ("tls", json!({"kye": "abc"}), "/tls/kye"),
+            ("tls", json!({"key": "abc"}), "/tls/certificate"),
+        ] {
+            let problem = Spec::from_json(with(member, value)).unwrap_err().remove(0);
             assert_eq!(problem.pointer, pointer);
             assert!(!problem.detail.contains("abc") && !problem.detail.contains("123"), "{problem:?}");
         }

@@ -1,7 +1,7 @@
 //! The server as the command line sees it: a thin HTTP client over the wire types of `loghorn_web`. What the server
 //! answers with a problem becomes a [`Fail`] with its exit code.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use awc::{
     ClientRequest, SendClientRequest,
@@ -12,6 +12,7 @@ use awc::{
     },
 };
 use futures_util::StreamExt;
+use loghorn_actors::tls;
 use loghorn_domain::Timestamp;
 use loghorn_web::{api::Page, error::Problem};
 use serde::de::DeserializeOwned;
@@ -21,6 +22,7 @@ use url::{Host, Url};
 use super::{
     fail::{Exit, Fail},
     output::List,
+    trust,
 };
 
 /// Longest answer that is read, in bytes.
@@ -63,14 +65,25 @@ pub(crate) fn strange(why: &str) -> Fail {
 pub(crate) type Query<'a> = Vec<(&'static str, std::borrow::Cow<'a, str>)>;
 
 impl Client {
-    /// A client of the server at `address`, which came from `origin`.
-    pub(crate) fn new(address: &str, origin: String, timeout: Duration) -> Result<Self, Fail> {
+    /// A client of the server at `address`, which came from `origin`. `cacert`: a file of the authorities that may vouch
+    /// for it, and where that was named.
+    pub(crate) fn new(
+        address: &str,
+        origin: String,
+        timeout: Duration,
+        cacert: Option<(PathBuf, String)>,
+    ) -> Result<Self, Fail> {
         let base = base(address).map_err(|why| {
             Fail::usage(format!("{address:?} is no address of a server: {why}"))
                 .why(format!("It came from {origin}."))
                 .remedy("Give one such as:  --server http://127.0.0.1:8000")
         })?;
+        let mut connector = awc::Connector::new();
+        if base.scheme() == "https" {
+            connector = connector.rustls_0_23(trust::config(cacert)?);
+        }
         let http = awc::Client::builder()
+            .connector(connector)
             .disable_redirects()
             .disable_timeout()
             .add_default_header((header::USER_AGENT, concat!("loghorn-cli/", env!("CARGO_PKG_VERSION"))))
@@ -277,7 +290,13 @@ impl Client {
             {
                 "connection refused".into()
             }
-            SendRequestError::Connect(ConnectError::Io(error)) => error.to_string(),
+            SendRequestError::Connect(ConnectError::Io(error)) => match tls::error_in(error) {
+                Some(error) => {
+                    let remedy = trust::remedy(error, self.server());
+                    return self.unreached(&tls::words(error)).remedy(remedy);
+                }
+                None => error.to_string(),
+            },
             SendRequestError::Connect(ConnectError::Timeout) => "no connection within 5 s".into(),
             SendRequestError::Connect(ConnectError::Resolver(_) | ConnectError::NoRecords) => {
                 "there is no such host".into()
@@ -288,9 +307,18 @@ impl Client {
             SendRequestError::Response(_) => "what answers there is no HTTP server".into(),
             error => error.to_string(),
         };
+        let is_cut = matches!(error, SendRequestError::Send(_) | SendRequestError::Response(_))
+            || matches!(error, SendRequestError::Connect(ConnectError::Disconnected));
+        self.unreached(&why).remedy(match self.base.scheme() {
+            // As a server does that speaks TLS.
+            "http" if is_cut => format!("If it speaks TLS:  --server {}", self.server().replacen("http", "https", 1)),
+            _ => "Start one:  loghorn serve        Or name another:  --server URL".into(),
+        })
+    }
+
+    fn unreached(&self, why: &str) -> Fail {
         Fail::new(Exit::Unreachable, format!("cannot reach Loghorn at {} ({why})", self.server()))
             .why(format!("The server's address came from {}.", self.origin))
-            .remedy("Start one:  loghorn serve        Or name another:  --server URL")
     }
 
     fn refused(&self, status: StatusCode, body: &str) -> Fail {
@@ -340,10 +368,8 @@ pub(crate) fn begins(id: &str, text: &str, prefix: &str) -> bool {
 fn base(address: &str) -> Result<Url, String> {
     let with_scheme = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let mut url: Url = with_scheme.parse().map_err(|error: url::ParseError| error.to_string())?;
-    match url.scheme() {
-        "http" => {}
-        "https" => return Err("the command line speaks plain HTTP only, best over loopback or a tunnel".into()),
-        _ => return Err("expected http://".into()),
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("expected http:// or https://".into());
     }
     url.set_query(None);
     url.set_fragment(None);
@@ -369,15 +395,16 @@ mod tests {
         assert_eq!(shown("127.0.0.1:8000").unwrap(), "http://127.0.0.1:8000");
         assert_eq!(shown("http://localhost:8000/api/v1/").unwrap(), "http://localhost:8000");
         assert_eq!(shown("http://h/loghorn/").unwrap(), "http://h/loghorn");
-        for text in ["", "ftp://h", "https://h", "http://"] {
+        assert_eq!(shown("https://h:8443/").unwrap(), "https://h:8443");
+        for text in ["", "ftp://h", "http://"] {
             assert!(shown(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn the_admin_key_stays_on_this_machine() {
-        let is_local = |server| Client::new(server, String::new(), Duration::from_secs(1)).unwrap().is_local();
-        assert!(["127.0.0.1:8000", "localhost", "[::1]:8000"].into_iter().all(is_local));
+        let is_local = |server| Client::new(server, String::new(), Duration::from_secs(1), None).unwrap().is_local();
+        assert!(["127.0.0.1:8000", "localhost", "[::1]:8000", "https://localhost"].into_iter().all(is_local));
         assert!(!["192.168.1.5", "localhost.example.com", "h", "[::2]"].into_iter().any(is_local));
     }
 
@@ -389,7 +416,7 @@ mod tests {
 
     #[test]
     fn problems_become_errors_with_their_exit_code() {
-        let client = Client::new("h:1", "the default".into(), Duration::from_secs(1)).unwrap();
+        let client = Client::new("h:1", "the default".into(), Duration::from_secs(1), None).unwrap();
         let body = r#"{"type":"x","title":"t","status":422,"detail":"/url: blocked","remedy":"mend it",
             "request_id":"r","errors":[{"pointer":"/url","detail":"blocked"}]}"#;
         let fail = client.refused(StatusCode::UNPROCESSABLE_ENTITY, body);

@@ -30,6 +30,7 @@ mod signature;
 mod status;
 mod sub;
 mod sub_create;
+mod trust;
 mod verify;
 mod version;
 
@@ -77,6 +78,9 @@ struct Global {
     /// Address of the server [env: LOGHORN_SERVER] [default: http://127.0.0.1:8000]
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+    /// File of the authorities that may vouch for an https server, in PEM [env: LOGHORN_CACERT] [default: the platform's]
+    #[arg(long, global = true, value_name = "FILE")]
+    cacert: Option<String>,
     /// Key to show the server; in the environment it is safer [env: LOGHORN_KEY] [default: the data directory's admin.key,
     /// to a server on this machine]
     #[arg(long, global = true, value_name = "KEY")]
@@ -149,12 +153,14 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   loghorn serve
   loghorn serve --bind 127.0.0.1:9000 --data /var/lib/loghorn
+  loghorn serve --bind 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --host loghorn.example.com
   loghorn serve --allow-private 127.0.0.0/8 --allow-http --set delivery.timeout=5s";
 
 /// What commands are given.
 struct Context {
     out: Out,
     server: Option<String>,
+    cacert: Option<String>,
     key: Option<String>,
     data: Option<String>,
     timeout: Duration,
@@ -164,7 +170,8 @@ impl Context {
     fn client(&self) -> Result<Client, Fail> {
         let wrong = |error: config::ConfigError| Fail::usage(error.to_string());
         let (server, origin) = config::client_server(self.server.clone()).map_err(wrong)?;
-        let client = Client::new(&server, origin, self.timeout)?;
+        let cacert = config::client_cacert(self.cacert.clone()).map_err(wrong)?;
+        let client = Client::new(&server, origin, self.timeout, cacert)?;
         if let Some(key) = config::client_key(self.key.clone()) {
             return client.with_key(key);
         }
@@ -188,8 +195,8 @@ pub fn run() -> ExitCode {
         return crate::app::run(args);
     }
     let out = Out::new(global.output, global.quiet);
-    let Global { server, key, data, timeout, .. } = global;
-    let context = Context { out, server, key, data, timeout: timeout.0 };
+    let Global { server, cacert, key, data, timeout, .. } = global;
+    let context = Context { out, server, cacert, key, data, timeout: timeout.0 };
     match actix_rt::System::new().block_on(command.run(&context)) {
         Ok(exit) => exit.into(),
         Err(fail) => {

@@ -244,6 +244,9 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         Some(Value::Object(empty)) if empty.is_empty() => String::new(),
         Some(other) => other.to_string(),
     };
+    // Long, and no use to people: only what there is of it.
+    let tls = shown.spec.get("tls").and_then(Value::as_object);
+    let tls: Vec<&str> = tls.iter().flat_map(|tls| tls.keys()).map(String::as_str).collect();
     let lines = [
         ("name", name(&shown).to_owned()),
         ("id", shown.id.clone()),
@@ -256,6 +259,7 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         ("types", types(&shown)),
         ("filters", json("filters")),
         ("headers", json("headers")),
+        ("tls", tls.join(", ")),
         ("signature_header", json("signature_header")),
         ("priority", json("priority")),
         ("retry", json("retry")),

@@ -29,6 +29,8 @@ Examples:
       --schedule '22:00-06:00 Europe/Berlin'
   loghorn sub create geo --url https://example.com/hook --type '**' --region-by metadata.region \\
       --region eu=https://eu.example.com/hook --region us=https://us.example.com/hook
+  loghorn sub create bank --url https://bank.example.com/hook --type '**' --ca ca.pem \
+      --client-cert us.crt --client-key us.key
   loghorn sub create -f subscription.json
 
 The secret is printed once, or written to --secret-file (readable by you alone).")]
@@ -51,6 +53,15 @@ pub(crate) struct CreateArgs {
     /// JSON of what lets them in at their receiver, such as {"type":"bearer","token":"…"}; see docs/security.md
     #[arg(long, value_name = "FILE|-")]
     auth_file: Option<PathBuf>,
+    /// File of the authorities that may vouch for the receiver, in PEM [default: the platform's]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// File of the certificate that is shown to a receiver that asks for one, in PEM
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// File of the key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// The header that carries the plain signature [default: X-Webhook-Signature]
     #[arg(long, value_name = "NAME")]
     signature_header: Option<String>,
@@ -189,6 +200,11 @@ impl CreateArgs {
         merge(&mut spec, "headers", headers)?;
         if let Some(path) = &self.auth_file {
             spec.insert("auth".into(), Value::Object(read_object(path)?));
+        }
+        let tls = [("ca", &self.ca), ("certificate", &self.client_cert), ("key", &self.client_key)];
+        for (member, path) in tls.into_iter().filter_map(|(member, path)| Some((member, path.as_ref()?))) {
+            let pem = std::fs::read_to_string(path).map_err(|error| Fail::file(path, &error))?;
+            merge(&mut spec, "tls", [(member, Some(pem.into()))])?;
         }
         self.regions(&mut spec)?;
         Ok(spec)

@@ -15,6 +15,11 @@ pub fn client_data(flag: Option<String>) -> Result<PathBuf, ConfigError> {
     Ok(client_setting("data", flag)?.map_or_else(|| Config::default().data, |(data, _)| data.into()))
 }
 
+/// The file of the authorities that may vouch for the server, and in words where it was named; `None`: the platform's.
+pub fn client_cacert(flag: Option<String>) -> Result<Option<(PathBuf, String)>, ConfigError> {
+    Ok(client_setting("cacert", flag)?.map(|(file, origin)| (file.into(), origin)))
+}
+
 /// The key that the command line was given; never one from a file.
 pub fn client_key(flag: Option<String>) -> Option<String> {
     flag.or_else(|| std::env::vars().find(|(name, _)| name == CLIENT_KEY).map(|(_, key)| key))

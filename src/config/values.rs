@@ -1,11 +1,16 @@
 //! Values of settings as people write them: read into their place, or what was expected instead.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
 pub(super) fn set<T: std::str::FromStr>(place: &mut T, text: &str, expected: &str) -> Result<(), String> {
     *place = text.parse().map_err(|_| format!("expected {expected}"))?;
+    Ok(())
+}
+
+pub(super) fn file(place: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
+    *place = Some(text.into());
     Ok(())
 }
 

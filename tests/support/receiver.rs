@@ -68,6 +68,8 @@ pub struct Webhook {
     pub at: Instant,
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
+    /// The client certificate that was shown, if one was.
+    pub from: Option<Vec<u8>>,
 }
 
 impl Webhook {
@@ -137,10 +139,12 @@ impl Receiver {
                     }
                     let serving = serving.clone();
                     tokio::spawn(async move {
-                        let Some(tls) = serving.tls.clone() else { return serving.serve(stream).await };
+                        let Some(tls) = serving.tls.clone() else { return serving.serve(stream, None).await };
                         // A client that does not trust it goes away.
                         if let Ok(stream) = tokio_rustls::TlsAcceptor::from(tls).accept(stream).await {
-                            serving.serve(stream).await;
+                            let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.first());
+                            let from = shown.map(|certificate| certificate.to_vec());
+                            serving.serve(stream, from).await;
                         }
                     });
                 }
@@ -171,9 +175,10 @@ impl Receiver {
         self.connections.load(Ordering::Relaxed)
     }
 
-    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin, from: Option<Vec<u8>>) {
         let mut buffer = Vec::new();
-        while let Some(webhook) = read(&mut stream, &mut buffer).await {
+        while let Some(mut webhook) = read(&mut stream, &mut buffer).await {
+            webhook.from = from.clone();
             let mut mood = self.mood.lock().unwrap().clone();
             while let Mood::By(choose) = mood {
                 mood = choose(&webhook);
@@ -211,7 +216,7 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Op
     }
     let body = buffer[head_end..head_end + length].to_vec();
     buffer.drain(..head_end + length);
-    Some(Webhook { at: Instant::now(), headers, body })
+    Some(Webhook { at: Instant::now(), headers, body, from: None })
 }
 
 /// `None` where the connection is not to be used again.

@@ -249,7 +249,7 @@ pub(crate) fn cookie_name(state: &State) -> &'static str {
 
 /// Whether browsers speak TLS with us, or with the proxy before us.
 pub(crate) fn is_over_tls(state: &State) -> bool {
-    state.options.is_behind_proxy
+    state.options.is_behind_proxy || state.options.certificate.is_some()
 }
 
 /// Every key that the request shows. None is ever logged, nor is a query.

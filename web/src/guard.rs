@@ -25,6 +25,9 @@ const POLICY: &str = "default-src 'self'; frame-ancestors 'none'";
 const POLICY_OF_DOCS: &str =
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
+/// Browsers come by TLS alone for a year, where the server speaks it.
+const TLS_ONLY: &str = "max-age=31536000";
+
 /// Lets a request through, or answers it with a problem; adds the headers that every answer has.
 pub(crate) async fn guard(
     state: web::Data<State>,
@@ -58,6 +61,9 @@ pub(crate) async fn guard(
         (header::CONTENT_SECURITY_POLICY, policy),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if state.options.certificate.is_some() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
     }
     Ok(answer)
 }

@@ -20,7 +20,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use actix_web::{middleware::from_fn, web};
 use loghorn_actors::System;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Options {
     pub receiver_url: Option<String>,
     /// This machine's addresses that it listens on, beside those of loopback.
     pub own_ips: Vec<IpAddr>,
+    /// Where the server speaks TLS itself: what is wrong with its certificate, if anything is.
+    pub certificate: Option<watch::Receiver<Option<String>>>,
     /// This server's version.
     pub version: &'static str,
 }

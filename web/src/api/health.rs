@@ -27,6 +27,8 @@ pub struct Health {
 
 /// The store is told apart: `components` are those that a client of the first hour knows.
 const STORE: &str = "store";
+/// There only where the server speaks TLS itself.
+const TLS: &str = "tls";
 
 fn health(state: &State) -> (Health, bool) {
     let found = state.system.health();
@@ -46,6 +48,14 @@ fn health(state: &State) -> (Health, bool) {
             health.store = component.state.into();
         } else {
             health.components.insert(component.name.into(), component.state.into());
+        }
+    }
+    if let Some(certificate) = &state.options.certificate {
+        let wrong = certificate.borrow().clone();
+        health.components.insert(TLS.into(), if wrong.is_some() { "degraded" } else { "ready" }.into());
+        if let Some(reason) = wrong {
+            health.status = "degraded".into();
+            health.reasons.insert(TLS.into(), reason);
         }
     }
     (health, found.is_ready)

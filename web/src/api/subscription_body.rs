@@ -56,6 +56,8 @@ pub struct Optional {
     /// What lets them in at their receiver. What is secret in it is masked when shown; a masked value that is sent back
     /// means "as it was".
     pub auth: Option<Auth>,
+    /// How its receiver is spoken to by TLS; as every other where absent.
+    pub tls: Option<Tls>,
     /// The header that carries the plain signature, `X-Webhook-Signature` where absent; `null` leaves it out.
     pub signature_header: Option<String>,
     /// `high`, `normal` or `low`: its share where all endpoints together wait for a turn. Where absent `normal`, and
@@ -194,6 +196,18 @@ pub enum Auth {
     },
 }
 
+/// How a receiver is spoken to by TLS; all of it in PEM. It is verified always, by its name too.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Tls {
+    /// The authorities that may vouch for the receiver, instead of the platform's; at most 64 KiB.
+    pub ca: Option<String>,
+    /// The certificate that is shown to a receiver that asks for one, with those that vouch for it; at most 32 KiB.
+    pub certificate: Option<String>,
+    /// The key of that certificate (PKCS#8, SEC1 or PKCS#1), at most 16 KiB. Masked when shown; the mask sent back means
+    /// "as it was".
+    pub key: Option<String>,
+}
+
 /// How many attempts may begin in a time.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RateLimit {
@@ -276,6 +290,7 @@ mod tests {
                 audience: Some("w".into()),
                 client_auth: Some("post".into()),
             }),
+            tls: Some(Tls { ca: Some("a".into()), certificate: Some("b".into()), key: Some("c".into()) }),
             signature_header: Some("X-Signed".into()),
             priority: Some("low".into()),
             retry: Some(Retry { max_attempts: Some(3), max_age: text() }),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use loghorn_domain::{
     DeliveryId, Problem, Seq, Subscription, SubscriptionId,
+    credentials::MASK,
     secret::Secret,
     subscription::{SHOWN_ONLY, Spec},
 };
@@ -70,6 +71,9 @@ pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
             if let Some(auth) = &subscription.spec.auth {
                 spec.insert("auth".into(), auth.masked());
             }
+            if let Some(key) = spec.get_mut("tls").and_then(|tls| tls.get_mut("key")) {
+                *key = MASK.into();
+            }
             spec
         }
         _ => Map::new(),
@@ -121,7 +125,7 @@ async fn object(
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
     let mut object =
-        json::object(state, request, payload, &["regions", "filters", "auth", "retry", "rate_limit", "batch"]).await?;
+        json::object(state, request, payload, &["regions", "filters", "auth", "tls", "retry", "rate_limit", "batch"]).await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);
@@ -262,6 +266,12 @@ pub(crate) async fn patch(
 fn keep_masked(object: &mut Map<String, Value>, found: &Subscription) {
     if let (Some(written), Some(kept)) = (object.get_mut("auth"), &found.spec.auth) {
         kept.unmask(written);
+    }
+    if let Some(key) = object.get_mut("tls").and_then(|tls| tls.get_mut("key"))
+        && *key == MASK
+        && let Some(kept) = found.spec.tls.as_ref().and_then(|tls| tls.key.as_ref())
+    {
+        *key = kept.reveal().into();
     }
     let Some(Value::Object(headers)) = object.get_mut("headers") else { return };
     for (name, value) in headers.iter_mut() {
