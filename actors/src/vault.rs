@@ -248,8 +248,7 @@ impl Vault {
             subscription.spec.auth = Some(serde_json::from_slice(&open(AUTH, sealed)?).map_err(|_| Broken)?);
         }
         if let Some(sealed) = &sealed.tls {
-            let tls: Tls = serde_json::from_slice(&open(TLS, sealed)?).map_err(|_| Broken)?;
-            subscription.spec.tls = Some(tls);
+            subscription.spec.tls = Some(serde_json::from_slice(&open(TLS, sealed)?).map_err(|_| Broken)?);
         }
         Ok(())
     }
