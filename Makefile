@@ -10,7 +10,7 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup run test soak mutants bench fmt lint openapi
+.PHONY: help setup run test soak mutants fuzz bench fmt lint openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -32,6 +32,9 @@ soak: ## Make every fault at full size, about two hours: make soak ARGS="R1 R10"
 mutants: ## Break the pure core on purpose and see that a test notices, about half an hour
 	scripts/mutants.py $(ARGS)
 
+fuzz: setup ## Feed anything to all that reads what others send: make fuzz SECONDS=600 ARGS="url keys"
+	@scripts/fuzz.sh $(or $(SECONDS),20) $(ARGS)
+
 bench: setup ## Measure, each figure against a ceiling of the same run
 	cargo bench --workspace --locked --bench end_to_end --bench server --bench past --bench ingest --bench matching
 
@@ -42,7 +45,7 @@ lint: setup ## Clippy, and cargo-deny where it is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --features failpoints -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences and advisories not checked"; fi
+	@scripts/deny.sh
 
 openapi: setup ## Write web/openapi.json anew
 	cargo run --quiet --locked --features failpoints -- openapi > web/openapi.json

@@ -140,6 +140,7 @@ impl App {
             limits: config.limits,
             delivery: config.delivery.clone(),
             egress,
+            nameservers: config.nameservers.clone(),
             backlog_high: config.backlog_high,
             retention: config.retention,
             public_url: config.public_url.clone(),

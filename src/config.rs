@@ -19,7 +19,7 @@ use loghorn_domain::{access::Token, egress, event::Limits, notice, seal::Key};
 use crate::CertificateFiles;
 
 pub use client::{client_cacert, client_data, client_key, client_server};
-use values::{base_url, bytes, file, list, networks, positive, set, span};
+use values::{base_url, bytes, file, list, nameservers, networks, positive, set, span};
 
 /// Everything that `loghorn serve` can be told.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub workers: usize,
     /// Where webhooks may go.
     pub egress: egress::Policy,
+    /// Who is asked for the addresses of names, in this order; empty: those of the system.
+    pub nameservers: Vec<SocketAddr>,
     /// Deliveries.
     pub delivery: DeliveryOptions,
     /// Limits of one event.
@@ -114,6 +116,7 @@ impl Default for Config {
             connections_per_address: None,
             workers: (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
             egress: egress::Policy::default(),
+            nameservers: Vec::new(),
             delivery: DeliveryOptions::default(),
             limits: Limits::default(),
             body_bytes_max: 64 * MIB,
@@ -162,6 +165,10 @@ pub struct ServeArgs {
     /// Let webhooks go out without TLS
     #[arg(long)]
     pub allow_http: bool,
+    /// Ask this name server for the addresses of webhooks' hosts (repeatable), such as 10.0.0.53:53, instead of those
+    /// of /etc/resolv.conf
+    #[arg(long = "nameserver", value_name = "ADDR")]
+    pub nameservers: Vec<String>,
     /// A name that the Host header may say (repeatable)
     #[arg(long = "host", value_name = "NAME")]
     pub hosts: Vec<String>,
@@ -218,6 +225,7 @@ const KEYS: &[(&str, Apply)] = &[
     ("drain", |c, v| span(&mut c.drain, v)),
     ("egress.allow_private", |c, v| networks(&mut c.egress.allow_private, v)),
     ("egress.allow_http", |c, v| set(&mut c.egress.allow_http, v, "true or false")),
+    ("egress.nameservers", |c, v| nameservers(&mut c.nameservers, v)),
     ("delivery.max_in_flight", |c, v| positive(&mut c.delivery.in_flight_max_total, v)),
     ("delivery.endpoint_max_in_flight", |c, v| positive(&mut c.delivery.in_flight_max, v)),
     ("delivery.threads", |c, v| positive(&mut c.delivery.threads, v)),
@@ -384,6 +392,9 @@ impl Config {
         if !args.allow_private.is_empty() {
             self.apply("egress.allow_private", &args.allow_private.join(","), "--allow-private")?;
         }
+        if !args.nameservers.is_empty() {
+            self.apply("egress.nameservers", &args.nameservers.join(","), "--nameserver")?;
+        }
         if !args.hosts.is_empty() {
             self.apply("hosts", &args.hosts.join(","), "--host")?;
         }
@@ -482,6 +493,9 @@ mod tests {
         let mut config = Config::default();
         config.apply("egress.allow_private", "10.0.0.0/8, 127.0.0.1", "test").unwrap();
         assert_eq!(config.egress.allow_private.len(), 2);
+        config.apply("egress.nameservers", "10.0.0.53, [::1]:5353,2001:db8::53", "test").unwrap();
+        let asked: Vec<String> = config.nameservers.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(asked, ["10.0.0.53:53", "[::1]:5353", "[2001:db8::53]:53"]);
         config.apply("ingest.max_body", "2MiB", "test").unwrap();
         assert_eq!(config.body_bytes_max, 2 << 20);
     }
@@ -492,7 +506,7 @@ mod tests {
         let message = config.apply("delivery.time_out", "5s", "f.toml").unwrap_err().0;
         assert!(message.contains("did you mean \"delivery.timeout\""), "{message}");
         for (key, value) in
-            [("bind", "nowhere"), ("workers", "0"), ("ingest.max_body", "big"), ("egress.allow_private", "10/99")]
+            [("bind", "nowhere"), ("egress.nameservers", "dns.example:53"), ("egress.nameservers", "1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1"), ("workers", "0"), ("ingest.max_body", "big"), ("egress.allow_private", "10/99")]
         {
             assert!(config.apply(key, value, "test").is_err(), "{key}");
         }

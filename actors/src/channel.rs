@@ -13,7 +13,7 @@ use std::{
 use awc::Client;
 use loghorn_domain::egress::Policy;
 
-use crate::resolver::GuardedConnector;
+use crate::{names::Names, resolver::GuardedConnector};
 
 /// How long an idle connection is kept for the next webhook.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -23,6 +23,7 @@ const CLIENT_MAX: Duration = Duration::from_secs(600);
 /// See the module. One belongs to one thread.
 pub(crate) struct Channel {
     policy: Arc<Policy>,
+    names: Rc<Names>,
     tls: Arc<rustls::ClientConfig>,
     /// Made when it is needed.
     client: RefCell<Option<Rc<Client>>>,
@@ -33,10 +34,10 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    pub(crate) fn new(policy: Arc<Policy>, tls: Arc<rustls::ClientConfig>) -> Rc<Self> {
+    pub(crate) fn new(policy: Arc<Policy>, names: Rc<Names>, tls: Arc<rustls::ClientConfig>) -> Rc<Self> {
         let (client, under_way, begun, is_watched) =
             (RefCell::default(), Cell::default(), Cell::default(), Cell::default());
-        Rc::new(Self { policy, tls, client, under_way, begun, is_watched })
+        Rc::new(Self { policy, names, tls, client, under_way, begun, is_watched })
     }
 
     /// An attempt begins.
@@ -49,7 +50,7 @@ impl Channel {
 
     /// What it sends with.
     pub(crate) fn client(&self) -> Rc<Client> {
-        self.client.borrow_mut().get_or_insert_with(|| Rc::new(client(&self.policy, &self.tls))).clone()
+        self.client.borrow_mut().get_or_insert_with(|| Rc::new(client(&self.policy, &self.names, &self.tls))).clone()
     }
 
     /// Lets go of idle connections once nothing was sent for [`KEEP_ALIVE`], and of every client after [`CLIENT_MAX`].
@@ -91,11 +92,11 @@ impl Drop for Attempting {
 }
 
 /// A client with the guarded connector.
-fn client(policy: &Arc<Policy>, tls: &Arc<rustls::ClientConfig>) -> Client {
+fn client(policy: &Arc<Policy>, names: &Rc<Names>, tls: &Arc<rustls::ClientConfig>) -> Client {
     // The deadline of an attempt is one, and ours; the connector's own only bound what is left behind.
     let longest = Duration::from_secs(120);
     let connector = awc::Connector::new()
-        .connector(GuardedConnector::new(policy.clone()))
+        .connector(GuardedConnector::new(policy.clone(), names.clone()))
         .rustls_0_23(tls.clone())
         .timeout(longest)
         .handshake_timeout(longest)

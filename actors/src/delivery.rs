@@ -27,7 +27,6 @@ use rustc_hash::FxHashMap;
 
 use self::attempts::Finished;
 use crate::{
-    channel::Channel,
     directory::Live,
     feed::{Change, Said},
     places::Places,
@@ -126,7 +125,7 @@ impl DeliveryActor {
         Self {
             places,
             target: target(&shared, &subscription, endpoint),
-            sender: Sender::of_this_thread(&shared.egress, &shared.tls.common, &shared.clock),
+            sender: sender(&shared),
             machine: Machine::recalled(settings(&shared, &subscription), shared.circuits.recall(endpoint)),
             announced: Announced::default(),
             dice: shared.random.dice(),
@@ -314,11 +313,16 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
     }
 }
 
+/// What this thread sends with.
+fn sender(shared: &Shared) -> Rc<Sender> {
+    Sender::of_this_thread(&shared.egress, &shared.options.nameservers, &shared.tls.common, &shared.clock)
+}
+
 fn target(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Rc<Target>, String> {
     let options = &shared.options;
     let target = Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout)?;
     Ok(Rc::new(match subscription.spec.tls.as_ref().filter(|own| !own.is_empty()) {
-        Some(own) => target.over(Channel::new(shared.egress.clone(), shared.tls.own(own)?)),
+        Some(own) => target.over(sender(shared).own_channel(&shared.egress, shared.tls.own(own)?)),
         None => target,
     }))
 }

@@ -22,6 +22,7 @@ mod keys;
 mod letters;
 mod master;
 pub mod metrics;
+mod names;
 mod notices;
 mod phases;
 mod places;
@@ -42,7 +43,7 @@ mod system;
 pub mod tls;
 mod vault;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use loghorn_domain::{access::Token, breaker, egress, event::Limits, retry};
 
@@ -55,6 +56,7 @@ pub use jobs::{BackfillRequest, Job, JobError, Jobs};
 pub use keys::{Holder, KEYS_MAX, KeyError, Keys};
 pub use master::{MASTER_FILE, MasterError, Source as MasterSource};
 pub use metrics::Metrics;
+pub use names::SERVERS_MAX as NAMESERVERS_MAX;
 pub use series::{MINUTES_KEPT, Series, Sum, minute_of};
 pub use sessions::{LINK_MAX, SESSION_MAX, Session, Sessions};
 pub use subscriptions::{ChangeError, Subscriptions};
@@ -81,6 +83,8 @@ pub struct Options {
     pub delivery: DeliveryOptions,
     /// Where webhooks may go.
     pub egress: egress::Policy,
+    /// Who is asked for the addresses of names, in this order; empty: those of the system.
+    pub nameservers: Vec<SocketAddr>,
     /// So many deliveries waiting for one endpoint are told of as a backlog.
     pub backlog_high: u64,
     /// How long things are kept.

@@ -34,17 +34,25 @@ pub(crate) struct Stopwatch {
     is_fresh: Cell<bool>,
     /// Whether the receiver asked for a client certificate on it.
     was_asked: Cell<bool>,
+    /// Whether the name is being looked up.
+    is_resolving: Cell<bool>,
 }
 
 impl Stopwatch {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Rc<Self> {
-        let (phases, since, is_fresh, was_asked) = (Cell::default(), Cell::default(), Cell::default(), Cell::default());
-        Rc::new(Self { clock, phases, since, is_fresh, was_asked })
+        let (phases, since) = Default::default();
+        let (is_fresh, was_asked, is_resolving) = Default::default();
+        Rc::new(Self { clock, phases, since, is_fresh, was_asked, is_resolving })
     }
 
     /// What is known so far.
     pub(crate) fn phases(&self) -> Phases {
         self.phases.get()
+    }
+
+    /// Whether the name is being looked up.
+    pub(crate) fn is_resolving(&self) -> bool {
+        self.is_resolving.get()
     }
 
     /// Whether a connection is being made. A handshake is no part of that.
@@ -68,6 +76,7 @@ impl Stopwatch {
         self.phases.take();
         self.is_fresh.take();
         self.was_asked.take();
+        self.is_resolving.take();
         let answer = CURRENT.scope(self.clone(), exchange).await?;
         self.end(|phases| &mut phases.first_byte_us);
         Ok(answer)
@@ -94,9 +103,17 @@ pub(crate) fn connecting() {
     });
 }
 
-/// It has the addresses of a name.
+/// It looks a name up.
+pub(crate) fn resolving() {
+    see(|watch| watch.is_resolving.set(true));
+}
+
+/// It has the addresses of a name, or knows that it gets none.
 pub(crate) fn resolved() {
-    see(|watch| watch.end(|phases| &mut phases.dns_us));
+    see(|watch| {
+        watch.is_resolving.set(false);
+        watch.end(|phases| &mut phases.dns_us);
+    });
 }
 
 /// It has a connection.
@@ -158,7 +175,7 @@ mod tests {
     use loghorn_domain::{Timestamp, egress::Policy};
 
     use super::*;
-    use crate::resolver::connect;
+    use crate::{names::Names, resolver::connect};
 
     /// Each look at it is a millisecond later.
     #[derive(Default)]
@@ -186,13 +203,14 @@ mod tests {
             allow_private: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
             ..Policy::default()
         };
+        let names = Names::new(Vec::new(), true);
         let watch = Stopwatch::new(Arc::new(Ticks::default()));
         let mut found = Vec::new();
         // The same watch for all: nothing is left of the one before.
         for (host, is_https) in [(Some("localhost"), false), (Some("127.0.0.1"), true), (None, true), (None, false)] {
             let exchange = async {
                 if let Some(host) = host {
-                    let _ = connect(&policy, &format!("http://{host}:{port}/").parse().unwrap()).await?;
+                    let _ = connect(&policy, &names, &format!("http://{host}:{port}/").parse().unwrap()).await?;
                 }
                 send(TimedBody::new(Bytes::from_static(b"{}"), is_https)).await;
                 Ok::<_, actix_tls::connect::ConnectError>(())

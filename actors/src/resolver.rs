@@ -5,6 +5,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -17,7 +18,10 @@ use futures_util::future::LocalBoxFuture;
 use loghorn_domain::egress::{Policy, Refusal};
 use tokio::net::TcpStream;
 
-use crate::phases;
+use crate::{
+    names::{Names, Unresolved},
+    phases,
+};
 
 /// Most addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
@@ -25,19 +29,9 @@ const ADDRESSES_MAX: usize = 8;
 /// How long one of several addresses may take before the next is tried.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The name did not resolve.
-#[derive(Debug)]
-pub(crate) struct Unresolved(pub(crate) String);
-
 /// Every address of the target is refused.
 #[derive(Debug)]
 pub(crate) struct Blocked(pub(crate) Refusal);
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,18 +39,18 @@ impl fmt::Display for Blocked {
     }
 }
 
-impl std::error::Error for Unresolved {}
 impl std::error::Error for Blocked {}
 
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct GuardedConnector {
     policy: Arc<Policy>,
+    names: Rc<Names>,
 }
 
 impl GuardedConnector {
-    pub(crate) fn new(policy: Arc<Policy>) -> Self {
-        Self { policy }
+    pub(crate) fn new(policy: Arc<Policy>, names: Rc<Names>) -> Self {
+        Self { policy, names }
     }
 }
 
@@ -70,20 +64,20 @@ impl Service<ConnectInfo<Uri>> for GuardedConnector {
     }
 
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
-        let policy = self.policy.clone();
+        let this = self.clone();
         let uri = info.request().clone();
         Box::pin(async move {
-            let stream = connect(&policy, &uri).await?;
+            let stream = connect(&this.policy, &this.names, &uri).await?;
             Ok(Connection::new(uri, stream))
         })
     }
 }
 
-pub(crate) async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, ConnectError> {
+pub(crate) async fn connect(policy: &Policy, names: &Names, uri: &Uri) -> Result<TcpStream, ConnectError> {
     let is_https = uri.scheme_str() == Some("https");
     let mut failure = None;
     phases::connecting();
-    let found = resolve(uri, is_https).await?;
+    let found = resolve(names, uri, is_https).await?;
     // Its own address is what it stands for.
     let is_receiver = policy.is_receiver(&uri.to_string());
     let addresses = if is_receiver { found } else { allowed(policy, found, is_https)? };
@@ -114,17 +108,18 @@ pub(crate) async fn connect(policy: &Policy, uri: &Uri) -> Result<TcpStream, Con
     Err(failure.map_or(ConnectError::NoRecords, ConnectError::Io))
 }
 
-async fn resolve(uri: &Uri, is_https: bool) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn resolve(names: &Names, uri: &Uri, is_https: bool) -> Result<Vec<SocketAddr>, ConnectError> {
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let found = tokio::net::lookup_host((host, port)).await;
+    phases::resolving();
+    let found = names.lookup(host).await;
     phases::resolved();
-    let unresolved = |error: io::Error| ConnectError::Resolver(Box::new(Unresolved(error.to_string())));
-    Ok(found.map_err(unresolved)?.collect())
+    let unresolved = |error: Unresolved| ConnectError::Resolver(Box::new(error));
+    Ok(found.map_err(unresolved)?.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
 /// The addresses that may be connected to; refused if there are some and none of them may.

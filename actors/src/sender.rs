@@ -4,7 +4,7 @@
 //! [`RESPONSE_BODY_BYTES_MAX`] of the body are read, then the connection is dropped. A connection that the receiver
 //! closed while it was idle is no attempt: that is tried again at once, uncounted, until one is alive or fresh.
 
-use std::{cell::OnceCell, io, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::OnceCell, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use awc::{
     ClientResponse,
@@ -26,8 +26,9 @@ use loghorn_domain::{
 use crate::{
     authorization::{Authorization, NotSent},
     channel::Channel,
+    names::{Names, Unresolved},
     phases::{Stopwatch, TimedBody},
-    resolver::{Blocked, Unresolved},
+    resolver::Blocked,
     tls,
 };
 
@@ -157,6 +158,7 @@ impl Report {
 pub(crate) struct Sender {
     /// For every target that has none of its own.
     channel: Rc<Channel>,
+    names: Rc<Names>,
     clock: Arc<dyn Clock>,
 }
 
@@ -168,11 +170,21 @@ impl Sender {
     /// This thread's sender. A thread belongs to one running system, so the arguments are the same at each call.
     pub(crate) fn of_this_thread(
         policy: &Arc<Policy>,
+        nameservers: &[SocketAddr],
         tls: &Arc<rustls::ClientConfig>,
         clock: &Arc<dyn Clock>,
     ) -> Rc<Self> {
-        let new = || Rc::new(Self { channel: Channel::new(policy.clone(), tls.clone()), clock: clock.clone() });
+        let new = || {
+            let names = Rc::new(Names::new(nameservers.to_vec(), !policy.allow_private.is_empty()));
+            let channel = Channel::new(policy.clone(), names.clone(), tls.clone());
+            Rc::new(Self { channel, names, clock: clock.clone() })
+        };
         SENDER.with(|cell| cell.get_or_init(new).clone())
+    }
+
+    /// Connections of their own, with this TLS.
+    pub(crate) fn own_channel(&self, policy: &Arc<Policy>, tls: Arc<rustls::ClientConfig>) -> Rc<Channel> {
+        Channel::new(policy.clone(), self.names.clone(), tls)
     }
 
     fn channel<'a>(&'a self, target: &'a Target) -> &'a Rc<Channel> {
@@ -200,10 +212,11 @@ impl Sender {
         let watch = Stopwatch::new(self.clock.clone());
         let exchange = self.exchange(target, webhook, &watch, &mut report);
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {
-            let (class, what) = match watch.is_connecting() {
-                true => (Class::TimeoutConnect, "no connection"),
-                false if target.authorization.is_fetching() => (Class::TimeoutResponse, "no token"),
-                false => (Class::TimeoutResponse, "no whole answer"),
+            let (class, what) = match (watch.is_resolving(), watch.is_connecting()) {
+                (true, _) => (Class::Dns, "the name does not resolve: no answer"),
+                (_, true) => (Class::TimeoutConnect, "no connection"),
+                _ if target.authorization.is_fetching() => (Class::TimeoutResponse, "no token"),
+                _ => (Class::TimeoutResponse, "no whole answer"),
             };
             report.outcome = Outcome::failed(class);
             report.error = Some(format!("{what} within {} ms", target.timeout.as_millis()));

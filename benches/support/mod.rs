@@ -189,6 +189,7 @@ pub async fn system(store: loghorn_storage::Store, in_flight: u16, threads: usiz
             allow_private: vec!["127.0.0.0/8".parse().unwrap()],
             ..Default::default()
         },
+        nameservers: Vec::new(),
         backlog_high: loghorn_domain::notice::BACKLOG_DEFAULT,
         retention: Default::default(),
         user_agent: "bench".into(),

@@ -209,6 +209,10 @@ impl Class {
     }
 
     fn of_v6(ip: Ipv6Addr) -> Self {
+        // RFC 5214, 6.1: whatever network it is in.
+        if let [_, _, _, _, 0 | 0x200, 0x5efe, _, _] = ip.segments() {
+            return Self::Unreachable("an ISATAP tunnel to an IPv4 address");
+        }
         if LINK_LOCAL_V6.contains(&ip) {
             return Self::LinkLocal;
         }

@@ -18,6 +18,8 @@ use chacha20poly1305::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::signing::unhex;
+
 /// The version of everything here; part of what each seal is bound to.
 const FORMAT: u32 = 1;
 const KEY_BYTES: usize = 32;
@@ -49,8 +51,7 @@ impl Key {
         const LENIENT: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG);
         let text = text.trim();
         let bytes = if text.len() == 2 * KEY_BYTES {
-            let digit = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-            text.as_bytes().chunks(2).map(digit).collect()
+            unhex(text)
         } else {
             LENIENT.decode(text).ok()
         };

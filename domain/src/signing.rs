@@ -88,7 +88,7 @@ pub enum VerifyError {
 }
 
 /// Tolerance of [`verify_standard`], in seconds, as the Standard Webhooks verifiers have it.
-const TOLERANCE_SECONDS: i64 = 300;
+const TOLERANCE_SECONDS: u64 = 300;
 
 /// Checks `webhook-signature` as a receiver does, in constant time.
 pub fn verify_standard(
@@ -100,7 +100,7 @@ pub fn verify_standard(
     now: Timestamp,
 ) -> Result<(), VerifyError> {
     let seconds: i64 = webhook_timestamp.parse().map_err(|_| VerifyError::Missing)?;
-    if (now.seconds() - seconds).abs() > TOLERANCE_SECONDS {
+    if now.seconds().abs_diff(seconds) > TOLERANCE_SECONDS {
         return Err(VerifyError::Stale);
     }
     let key = keyed(&secret.standard_key());
@@ -117,14 +117,22 @@ pub fn verify_standard(
     if webhook_signature.split(' ').any(fits) { Ok(()) } else { Err(VerifyError::Wrong) }
 }
 
+/// The bytes that `text` writes with two hex digits each, and with nothing else.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    text.as_bytes().chunks(2).map(byte).collect()
+}
+
 /// Checks the plain header (`sha256=<hex>`) as a receiver does, in constant time.
 pub fn verify_plain(secret: &Secret, header: &str, body: &[u8]) -> Result<(), VerifyError> {
     let hex = header.strip_prefix("sha256=").ok_or(VerifyError::Missing)?;
-    let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let expected: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(digit).collect();
     let mut mac = keyed(secret.reveal().as_bytes());
     mac.update(body);
-    mac.verify_slice(&expected.ok_or(VerifyError::Missing)?).map_err(|_| VerifyError::Wrong)
+    mac.verify_slice(&unhex(hex).ok_or(VerifyError::Missing)?).map_err(|_| VerifyError::Wrong)
 }
 
 #[cfg(test)]
@@ -188,6 +196,10 @@ mod tests {
         let header = Signer::new(&secret, &[]).plain(BODY);
         verify_plain(&secret, &header, BODY).unwrap();
         assert_eq!(verify_plain(&secret, &header, b"other"), Err(VerifyError::Wrong));
+        for no_hex in ["sha256=+1", "sha256=0", "sha256=ä", "sha256 00"] {
+            assert_eq!(verify_plain(&secret, no_hex, BODY), Err(VerifyError::Missing), "{no_hex}");
+        }
+        assert_eq!(unhex("0aFF"), Some(vec![0x0a, 0xff]));
     }
 
     #[test]
@@ -199,5 +211,9 @@ mod tests {
         assert_eq!(verify("dlv_1", at), Ok(()));
         assert_eq!(verify("dlv_2", at), Err(VerifyError::Wrong));
         assert_eq!(verify("dlv_1", Timestamp::from_millis(1_301_000)), Err(VerifyError::Stale));
+        for beyond in [i64::MIN, i64::MAX] {
+            let verified = verify_standard(&secret, "dlv_1", &beyond.to_string(), &signature, BODY, at);
+            assert_eq!(verified, Err(VerifyError::Stale), "no time is too far away to be told from now");
+        }
     }
 }

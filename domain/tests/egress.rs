@@ -103,6 +103,7 @@ fn addresses_are_an_allow_list() {
         "2001:200::1",
         "2001:4860:4860::8888",
         "2003::1",
+        "2606:4700::5efe:0:1",
         "::ffff:1.1.1.1",
         "64:ff9b::1.1.1.1",
     ];
@@ -143,6 +144,8 @@ fn addresses_are_an_allow_list() {
         "2001:2::1",
         "2001:10::1",
         "2001:20::1",
+        "2606:4700::5efe:127.0.0.1",
+        "2606:4700::200:5efe:7f00:1",
         "2001:db8::1",
         "2002:7f00:1::",
         "3ffe::1",
@@ -191,6 +194,7 @@ fn link_local_and_metadata_are_opened_only_by_name() {
         "ff02::1",
         "2002:7f00:1::",
         "2001::1",
+        "fd12::5efe:127.0.0.1",
     ] {
         assert!(!may_connect(&everything, address, true), "{address}");
     }
@@ -234,6 +238,17 @@ fn only_one_spelling_is_handed_on() {
     assert_eq!(checked("HTTPS://EXAMPLE.com:443/a/../b?q=ü#part").unwrap(), "https://example.com/b?q=%C3%BC");
     assert_eq!(checked("https://bücher.example/").unwrap(), "https://xn--bcher-kva.example/");
     assert_eq!(checked("https://example.com./").unwrap(), "https://example.com./");
+    for same in ["https://example.com:/", "https://example.com:00443/", "https://ＥＸＡＭＰＬＥ．com", "https://ex%61mple.com/"] {
+        assert_eq!(checked(same).unwrap(), "https://example.com/", "{same}");
+    }
+    for (written, sent) in [
+        ("https://example.com#@127.0.0.1/", "https://example.com/"),
+        ("https://example.com?@127.0.0.1/", "https://example.com/?@127.0.0.1/"),
+        ("https://example.com/@127.0.0.1/", "https://example.com/@127.0.0.1/"),
+        ("https://example.com/%0d%0aHost:%20a", "https://example.com/%0d%0aHost:%20a"),
+    ] {
+        assert_eq!(checked(written).unwrap(), sent);
+    }
     let long = format!("https://example.com/{}", "ü".repeat(1000));
     for url in [
         "https://@example.com/",
@@ -248,6 +263,41 @@ fn only_one_spelling_is_handed_on() {
         "https://[fe80::1%25eth0]/",
         "https://2130706433/",
         "https://127.1/",
+        "https://127.0.0.1.:443/",
+        "https://0x7f.1/",
+        "https://00000000177.1/",
+        "https://127.0.0.1%2e/",
+        "https://１２７.０.０.１/",
+        "https://127｡0｡0｡1/",
+        "https://127．0．0．1/",
+        "https://[::127.0.0.1]/",
+        "https://[0:0:0:0:0:FFFF:7f00:1]/",
+        "https://[64:ff9b::127.0.0.1]/",
+        "https://[2606:4700::5efe:127.0.0.1]/",
+        "https://localhost../",
+        "https://ⓛocalhost/",
+        "https://local\u{ad}host/",
+        "https://localhoﬆ/",
+        "https://LOCALHOST%2e/",
+        "https://a.LocalHost/",
+        "https://1.2.3.4.5/",
+        "https://256.1.1.1/",
+        "https://4294967296/",
+        "https://example.0x1/",
+        "https://xn--/",
+        "https://xn--a.example/",
+        "https://exam％70le.com%00/",
+        "https://example.com%2f@127.0.0.1/",
+        "https://example.com:443:80/",
+        "https://example.com:+443/",
+        "https://example.com:４４３/",
+        "https://example.com:00022/",
+        "https:///example.com/",
+        "https:example.com",
+        "https:/\\example.com",
+        "https://example.com\u{2028}/",
+        "\u{feff}https://example.com/",
+        "ｈttps://example.com/",
         long.as_str(),
     ] {
         assert!(checked(url).is_err(), "{url}");

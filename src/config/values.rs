@@ -1,8 +1,13 @@
 //! Values of settings as people write them: read into their place, or what was expected instead.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
+use loghorn_actors::NAMESERVERS_MAX;
 
 pub(super) fn set<T: std::str::FromStr>(place: &mut T, text: &str, expected: &str) -> Result<(), String> {
     *place = text.parse().map_err(|_| format!("expected {expected}"))?;
@@ -30,10 +35,24 @@ pub(super) fn list(place: &mut Vec<String>, text: &str, _: &str) -> Result<(), S
 
 pub(super) fn networks(place: &mut Vec<IpNet>, text: &str) -> Result<(), String> {
     let network = |item: &str| {
-        let single = || item.parse::<std::net::IpAddr>().map(IpNet::from);
+        let single = || item.parse::<IpAddr>().map(IpNet::from);
         item.parse().or_else(|_| single()).map_err(|_| format!("{item:?}: expected a range such as 10.0.0.0/8"))
     };
     *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(network).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+pub(super) fn nameservers(place: &mut Vec<SocketAddr>, text: &str) -> Result<(), String> {
+    let server = |item: &str| {
+        let bare = || item.parse::<IpAddr>().map(|ip| (ip, 53).into());
+        item.parse().or_else(|_| bare()).map_err(|_| format!("{item:?}: expected an address such as 10.0.0.53:53"))
+    };
+    let servers = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(server);
+    let servers: Vec<SocketAddr> = servers.collect::<Result<_, _>>()?;
+    if servers.len() > NAMESERVERS_MAX {
+        return Err(format!("expected at most {NAMESERVERS_MAX} name servers"));
+    }
+    *place = servers;
     Ok(())
 }
 

@@ -11,6 +11,7 @@
 pub mod chaos;
 pub mod cli;
 pub mod crash;
+pub mod dns;
 pub mod loghorn;
 pub mod overload;
 pub mod receiver;

@@ -111,16 +111,20 @@ pub struct Receiver {
 impl Receiver {
     /// A receiver on a port of its own, on a thread of its own.
     pub fn start(mood: Mood) -> Self {
-        Self::start_with(mood, None)
+        Self::start_with(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), mood, None)
     }
 
     /// The same, over TLS.
     pub fn start_tls(mood: Mood, tls: Arc<rustls::ServerConfig>) -> Self {
-        Self::start_with(mood, Some(tls))
+        Self::start_with(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), mood, Some(tls))
     }
 
-    fn start_with(mood: Mood, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// At this address; `None` where it is taken.
+    pub fn start_at(addr: SocketAddr, mood: Mood) -> Option<Self> {
+        Some(Self::start_with(std::net::TcpListener::bind(addr).ok()?, mood, None))
+    }
+
+    fn start_with(listener: std::net::TcpListener, mood: Mood, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
         let mood = Arc::new(Mutex::new(mood));

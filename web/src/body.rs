@@ -29,6 +29,19 @@ const BYTES_PER_SECOND_MIN: usize = 64 * 1024;
 const INLINE_MAX: usize = 16 * 1024;
 /// Most encodings on top of each other.
 const ENCODINGS_MAX: usize = 3;
+/// Largest window of zstd, as a power of two: 8 MiB, which senders over HTTP must not exceed (RFC 9659). Memory for it is
+/// taken before anything is unpacked, whatever the body's size.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Least that a body of one object may take: a subscription with everything that it may have is smaller.
+const OBJECT_BYTES: usize = 2 << 20;
+/// … and so many times the largest event, as one may be sent along.
+const OBJECT_FACTOR: usize = 8;
+
+/// Largest body of one object, as sent and decompressed. Ingest's own limit is for very many events.
+pub(crate) fn object_bytes_max(state: &State) -> usize {
+    let events = OBJECT_FACTOR.saturating_mul(state.system.limits().event_bytes_max);
+    OBJECT_BYTES.max(events).min(state.options.body_bytes_max)
+}
 
 /// What a JSON text of so many bytes may take as a value, for a moment: `[1,1,…]` makes 32 bytes of two, in a list that
 /// may have doubled. Small ones are not worth asking for.
@@ -45,6 +58,8 @@ pub(crate) struct Body {
 /// What one request takes of the budget of ingest: its body as it comes, then what is made of it.
 pub(crate) struct Room {
     state: web::Data<State>,
+    /// Largest body, as sent and decompressed.
+    bytes_max: usize,
     held: Reservation,
     /// What its events weigh so far.
     events: usize,
@@ -64,9 +79,9 @@ impl Room {
     /// … and so many times the largest body.
     const EVENTS_FACTOR: usize = 8;
 
-    fn new(state: &web::Data<State>, bytes: usize) -> Result<Self, Error> {
+    fn new(state: &web::Data<State>, bytes_max: usize, bytes: usize) -> Result<Self, Error> {
         let held = state.system.ingest().reserve(bytes)?;
-        Ok(Self { state: state.clone(), held, events: 0, owed: 0, passing: 0 })
+        Ok(Self { state: state.clone(), bytes_max, held, events: 0, owed: 0, passing: 0 })
     }
 
     fn grow(&mut self, more: usize) -> Result<(), Error> {
@@ -117,20 +132,20 @@ pub(crate) enum Reading {
     Lenient,
 }
 
-/// Reads the whole body.
+/// Reads the whole body, of at most `bytes_max` bytes as sent and decompressed.
 pub(crate) async fn read(
     state: &web::Data<State>,
     request: &HttpRequest,
     mut payload: web::Payload,
+    bytes_max: usize,
     reading: Reading,
 ) -> Result<Body, Error> {
-    let bytes_max = state.options.body_bytes_max;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let declared: usize = declared.unwrap_or(0);
     if declared > bytes_max {
-        return Err(Error::too_large(bytes_max));
+        return Err(Error::too_large(bytes_max, state.options.body_bytes_max));
     }
-    let mut room = Room::new(state, declared)?;
+    let mut room = Room::new(state, bytes_max, declared)?;
     let mut bytes = BytesMut::with_capacity(declared);
     let began = Instant::now();
     loop {
@@ -147,7 +162,7 @@ pub(crate) async fn read(
         let Some(part) = part else { break };
         let part = part.map_err(|error| Error::malformed(format!("the body broke off: {error}"), "send it again"))?;
         if bytes.len() + part.len() > bytes_max {
-            return Err(Error::too_large(bytes_max));
+            return Err(Error::too_large(bytes_max, state.options.body_bytes_max));
         }
         bytes.reserve(part.len());
         room.grow(bytes.capacity().saturating_sub(room.held.bytes()))?;
@@ -241,7 +256,11 @@ impl Codec {
             Self::Gzip => drain(flate2::read::MultiGzDecoder::new(bytes), room),
             Self::Zlib => drain(flate2::read::ZlibDecoder::new(bytes), room),
             Self::Deflate => drain(flate2::read::DeflateDecoder::new(bytes), room),
-            Self::Zstd => drain(zstd::stream::read::Decoder::new(bytes).map_err(|error| broken(&error))?, room),
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::new(bytes).map_err(|error| broken(&error))?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| broken(&error))?;
+                drain(decoder, room)
+            }
         }
     }
 }
@@ -253,8 +272,8 @@ fn broken(error: &io::Error) -> Error {
 
 /// Everything that `from` gives, step by step within the limits.
 fn drain(mut from: impl Read, room: &mut Room) -> Result<Vec<u8>, Error> {
-    let bytes_max = room.state.options.body_bytes_max;
-    let mut out = Vec::new();
+    let bytes_max = room.bytes_max;
+    let mut out: Vec<u8> = Vec::new();
     let mut step = vec![0; 64 * 1024];
     loop {
         let n = from.read(&mut step).map_err(|error| broken(&error))?;
@@ -262,11 +281,14 @@ fn drain(mut from: impl Read, room: &mut Room) -> Result<Vec<u8>, Error> {
             return Ok(out);
         }
         if out.len() + n > bytes_max {
-            return Err(Error::too_large(bytes_max));
+            return Err(Error::too_large(bytes_max, room.state.options.body_bytes_max));
         }
-        let before = out.capacity();
-        out.reserve(n);
-        room.grow(out.capacity() - before)?;
+        if out.capacity() - out.len() < n {
+            // Twice as much each time, but never more than there may be: both are held for a moment.
+            let capacity = (2 * out.capacity()).max(out.len() + n).min(bytes_max);
+            room.grow(capacity - out.capacity())?;
+            out.reserve_exact(capacity - out.len());
+        }
         out.extend_from_slice(&step[..n]);
     }
 }

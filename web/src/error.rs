@@ -141,10 +141,13 @@ impl Error {
         Self::new(StatusCode::CONFLICT, "conflict", detail, remedy)
     }
 
-    /// 413.
-    pub fn too_large(bytes_max: usize) -> Self {
+    /// 413. `bytes_max` is ingest's own limit, which may be raised, or less.
+    pub fn too_large(bytes_max: usize, ingest_max: usize) -> Self {
         let detail = format!("the body is larger than {bytes_max} bytes, as sent or decompressed");
-        let remedy = "send it in smaller parts, or raise ingest.max_body";
+        let remedy = match bytes_max < ingest_max {
+            true => "leave out what is not needed",
+            false => "send it in smaller parts, or raise ingest.max_body",
+        };
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail, remedy)
     }
 

@@ -7,7 +7,10 @@ use actix_web::{
     Error as ActixError, HttpMessage, ResponseError,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        header::{self, HeaderName, HeaderValue},
+        uri::Authority,
+    },
     middleware::Next,
     web,
 };
@@ -70,16 +73,21 @@ pub(crate) async fn guard(
 
 fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Error> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let authority = header(header::HOST).unwrap_or_default();
-    let host = without_port(authority);
-    // Every browser sends a Host; a client of HTTP/1.0 need not.
-    let is_absent = !request.headers().contains_key(header::HOST);
-    let is_ours = is_absent
-        || LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host))
-        || state.options.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
-    if !is_ours {
-        let remedy = format!("call it by localhost, or start the server with --host {host}");
-        return Err(Error::forbidden(format!("the Host {host:?} is not one of this server's names"), remedy));
+    // Every browser sends a Host, in HTTP/2 as a part of the URI; a client of HTTP/1.0 need not. All that are there count.
+    let hosts = request.headers().get_all(header::HOST).map(|value| value.to_str().unwrap_or_default());
+    let named = hosts.chain(request.uri().authority().map(Authority::as_str));
+    let is_ours = |host: &str| {
+        LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host))
+            || state.options.hosts.iter().any(|name| name.eq_ignore_ascii_case(host))
+    };
+    let mut authority = "";
+    for name in named {
+        let host = without_port(name);
+        if !is_ours(host) {
+            let remedy = format!("call it by localhost, or start the server with --host {host}");
+            return Err(Error::forbidden(format!("the Host {host:?} is not one of this server's names"), remedy));
+        }
+        authority = name;
     }
     let is_safe = auth::is_safe(request.method());
     if is_safe && !call.is_socket() {

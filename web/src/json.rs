@@ -30,7 +30,8 @@ pub(crate) async fn object(
     payload: web::Payload,
     nested: &[&str],
 ) -> Result<Map<String, Value>, Error> {
-    let mut body = body::read(state, request, payload, Reading::Strict).await?;
+    let bytes_max = body::object_bytes_max(state);
+    let mut body = body::read(state, request, payload, bytes_max, Reading::Strict).await?;
     body.room.pass(value_room(body.bytes.len()))?;
     let bad = |error: serde_json::Error| {
         Error::malformed(format!("not well-formed JSON: {error}"), "send one JSON object in UTF-8")

@@ -28,6 +28,8 @@ mod core;
 mod db;
 mod digest;
 mod disk;
+#[doc(hidden)]
+pub mod door;
 mod engine;
 mod keys;
 mod lists;

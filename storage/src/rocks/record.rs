@@ -57,6 +57,11 @@ fn crc(seq: Seq, bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// What follows the checksum of an event's record, with one that fits.
+pub(super) fn framed(seq: Seq, body: &[u8]) -> Vec<u8> {
+    [&[FORMAT][..], &crc(seq, body).to_le_bytes(), body].concat()
+}
+
 /// An event from its record; `Err` says what is wrong with it.
 pub(super) fn decode_event(seq: Seq, log_number: u32, record: &[u8]) -> Result<Event, &'static str> {
     let mut reader = Reader { rest: verify_event(seq, record)? };
