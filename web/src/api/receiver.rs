@@ -135,7 +135,7 @@ pub(crate) async fn hook(
     if state.options.requires_key && !is_here {
         return Err(Error::no_key());
     }
-    let body = body::read(&state, &request, payload, Reading::Strict).await?.bytes;
+    let body = body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Strict).await?.bytes;
     let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
     let now = state.system.clock().now();
     let verified = receiver::verify(&secrets(&state), header, &body, now);

@@ -80,7 +80,7 @@ pub(crate) async fn open(
     while let Some(part) = payload.next().await {
         let part = part.map_err(|_| Error::malformed("the body was cut", "send it whole"))?;
         if bytes.len() + part.len() > BODY_BYTES_MAX {
-            return Err(Error::too_large(BODY_BYTES_MAX));
+            return Err(Error::too_large(BODY_BYTES_MAX, state.options.body_bytes_max));
         }
         bytes.extend_from_slice(&part);
     }
