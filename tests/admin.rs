@@ -34,9 +34,9 @@ async fn beyond_loopback_it_listens_behind_a_proxy_and_with_a_key_only() {
     let folder = tempfile::tempdir().unwrap();
     let serve = ["serve", "--bind", "0.0.0.0:0"];
     let (code, _, text) = run(folder.path(), &[], &serve);
-    assert!(code == 78 && text.contains("Add:  --behind-tls-proxy"), "{code} {text}");
+    assert!(code == 78 && text.contains("Add:  --tls-cert") && text.contains("--behind-tls-proxy"), "{code} {text}");
     let (code, _, text) = run(folder.path(), &[("LOGHORN_ADMIN_KEY", OWN_KEY)], &serve);
-    assert!(code == 78 && text.contains("Add:  --behind-tls-proxy"), "{code} {text}");
+    assert!(code == 78 && text.contains("Add:  --tls-cert") && text.contains("--behind-tls-proxy"), "{code} {text}");
     let proxied = [&serve[..], &["--behind-tls-proxy"]].concat();
     let (code, _, text) = run(folder.path(), &[], &proxied);
     assert!(code == 78 && text.contains("Add:  LOGHORN_ADMIN_KEY"), "{code} {text}");
