@@ -10,20 +10,30 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup run test soak mutants fuzz bench fmt lint openapi
+.PHONY: help setup dashboard run test test-browser soak mutants fuzz bench fmt lint openapi
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
 setup: ## Install what building needs and is missing
 	@scripts/setup.sh
 
-run: setup ## Start the server: make run ARGS="--bind 127.0.0.1:9000"
+dashboard: ## Build the dashboard, where its sources changed and npm is installed
+	@scripts/dashboard.sh
+
+run: setup dashboard ## Start the server: make run ARGS="--bind 127.0.0.1:9000"
 	cargo run --release --locked -- serve $(ARGS)
 
 test: ## Run all tests
 	@scripts/setup.sh --test
+	@scripts/dashboard.sh
 	cargo test --workspace --locked --features failpoints
+	@scripts/dashboard.sh test
+
+test-browser: dashboard ## Test the dashboard in a real browser, which is installed where it is missing
+	@scripts/setup.sh --browser
+	cargo build --locked --features failpoints
+	@scripts/dashboard.sh browser
 
 soak: ## Make every fault at full size, about two hours: make soak ARGS="R1 R10" SCALE=0.1
 	@scripts/setup.sh --test
@@ -45,6 +55,7 @@ lint: setup ## Clippy, and cargo-deny where it is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --features failpoints -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
+	@scripts/dashboard.sh lint
 	@scripts/deny.sh
 
 openapi: setup ## Write web/openapi.json anew

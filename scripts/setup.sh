@@ -30,6 +30,7 @@ has ccache || optional="$optional ccache"
 has curl || optional="$optional curl"
 has jq || optional="$optional jq"
 
+[ "${1:-}" != --browser ] || has chromium || optional="$optional chromium"
 installs_syslog_ng=
 if [ "${1:-}" = --test ]; then
     has python3 || optional="$optional python3"

@@ -147,7 +147,7 @@ impl App {
             admin_keys: [("admin.key", file_key)].into_iter().chain(given).collect(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
         };
-        let system = System::start(store, clock.clone(), random, vault, options).await?;
+        let system = System::start(store, clock.clone(), random.clone(), vault, options).await?;
         let (told, wrong) = tokio::sync::watch::channel(None);
         let state = loghorn_web::State::new(
             system.clone(),
@@ -161,6 +161,7 @@ impl App {
                 own_ips: vec![addr.ip()],
                 version: env!("CARGO_PKG_VERSION"),
             },
+            random,
         );
         let new = move || actix_web::App::new().configure(loghorn_web::configure(state.clone()));
         let connections = Connections::new(
@@ -330,6 +331,7 @@ fn greet(
     let new = if is_new { " (new)" } else { "" };
     eprintln!("Loghorn {}   data {data}{new}   config: {config}\n", env!("CARGO_PKG_VERSION"));
     let scheme = if app.watching.is_some() { "https" } else { "http" };
+    eprintln!("  Dashboard   {scheme}://{addr}/");
     eprintln!("  API         {scheme}://{addr}/api/v1     docs {scheme}://{addr}/docs");
     match requires_key {
         true => eprintln!("  Access      with a key; the admin's: {data}/admin.key\n"),

@@ -85,6 +85,7 @@ fn scopes_of(method: &str, path: &str) -> &'static [&'static str] {
     let is_reading = method == "get";
     match path {
         "/api/v1/health/live" => &["", "ingest", "read", "manage", "admin"],
+        // The dashboard's pages are open: what they show they ask for with a key.
         "/" if is_reading => &["", "ingest", "read", "manage", "admin"],
         "/api/v1/session" if !is_reading => &["", "ingest", "read", "manage", "admin"],
         "/api/v1/session/link" | "/api/v1/ws-ticket" => &["read", "manage", "admin"],

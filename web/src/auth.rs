@@ -92,8 +92,19 @@ const ROUTES: &[Route] = &[
     route("/metrics", Read, Manage),
     route("/docs", Read, Manage),
     route("/docs/{file}", Read, Manage),
-    // The page that asks for a key; it tells nothing.
-    Route { path: "/", reading: None, changing: Some(Manage), is_shipper: false },
+    page("/"),
+    page("/assets/{file}"),
+    page("/welcome"),
+    page("/deliveries"),
+    page("/deliveries/{id}"),
+    page("/subscriptions"),
+    page("/subscriptions/{id}"),
+    page("/subscriptions/{id}/edit"),
+    page("/dead-letters"),
+    page("/events"),
+    page("/events/{id}"),
+    page("/receiver"),
+    page("/system"),
 ];
 
 /// Where a key becomes a session.
@@ -109,6 +120,11 @@ const LIVE: &str = "/api/v1/health/live";
 
 const fn route(path: &'static str, reading: Scope, changing: Scope) -> Route {
     Route { path, reading: Some(reading), changing: Some(changing), is_shipper: false }
+}
+
+/// The dashboard's files say nothing of what the server holds: its pages ask for that, with a key.
+const fn page(path: &'static str) -> Route {
+    Route { path, reading: None, changing: Some(Manage), is_shipper: false }
 }
 
 const fn shipper(path: &'static str) -> Route {
@@ -136,6 +152,12 @@ impl Route {
     pub(crate) fn needs(&self, method: &Method) -> Option<Scope> {
         if is_safe(method) { self.reading } else { self.changing }
     }
+}
+
+/// Whether a path, as it stands in the table, is one that everyone may read.
+#[cfg(test)]
+pub(crate) fn is_page(path: &str) -> bool {
+    ROUTES.iter().any(|route| route.path == path && route.reading.is_none())
 }
 
 /// Whether the method changes nothing.
@@ -181,6 +203,11 @@ impl Call {
     /// Whether it is the live socket.
     pub(crate) fn is_socket(&self) -> bool {
         self.route.is_some_and(|route| route.path == SOCKET)
+    }
+
+    /// Whether it only asks if the server lives, which may be done by any name.
+    pub(crate) fn is_live(&self) -> bool {
+        self.route.is_some_and(|route| route.path == LIVE)
     }
 
     /// Whether it is a shipper's route.

@@ -41,7 +41,7 @@ pub(crate) async fn guard(
     let mut call = Call::read(&state, &request);
     let method = request.method().clone();
     let is_open = call.is_open(&method);
-    let admitted = if is_open { Ok(()) } else { check(&state, &request, &call) };
+    let admitted = if is_open && call.is_live() { Ok(()) } else { check(&state, &request, &call) };
     let admitted = admitted.and_then(|()| if is_open { Ok(()) } else { call.admit(&state, &request) });
     // Whoever showed a key is known, even where it was for something else.
     let is_noted = !is_open && (admitted.is_ok() || call.holder.is_some());
@@ -63,7 +63,10 @@ pub(crate) async fn guard(
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (header::CONTENT_SECURITY_POLICY, policy),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // The dashboard's pages bring a policy of their own, with a nonce.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if state.options.certificate.is_some() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));

@@ -6,6 +6,7 @@
 pub mod api;
 mod auth;
 mod body;
+mod dashboard;
 mod elements;
 pub mod error;
 mod guard;
@@ -19,7 +20,8 @@ pub mod shippers;
 use std::{net::IpAddr, sync::Arc};
 
 use actix_web::{middleware::from_fn, web};
-use loghorn_actors::System;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use loghorn_actors::{Random, System};
 use tokio::sync::{Semaphore, watch};
 
 /// Settings of the HTTP side.
@@ -61,11 +63,12 @@ pub struct State {
     pub(crate) trials: Arc<Semaphore>,
     /// Whose turn it is of the trials.
     pub(crate) trying: Arc<Semaphore>,
+    random: Arc<dyn Random>,
 }
 
 impl State {
-    /// The state over a running system.
-    pub fn new(system: System, options: Options) -> Self {
+    /// The state over a running system. `random` draws the nonces of the dashboard's pages.
+    pub fn new(system: System, options: Options, random: Arc<dyn Random>) -> Self {
         error::started(system.started_at());
         let heavy = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
         let trials = Arc::new(Semaphore::new(api::filters::AT_ONCE));
@@ -78,10 +81,18 @@ impl State {
             receiver: Arc::default(),
             live: Arc::default(),
             sockets: Arc::new(Semaphore::new(live::SOCKETS_MAX)),
+            random,
             heavy,
             trials,
             trying,
         }
+    }
+
+    /// What nobody can guess, for one page.
+    pub(crate) fn nonce(&self) -> String {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        STANDARD_NO_PAD.encode(bytes)
     }
 }
 
@@ -93,8 +104,13 @@ pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         let scope = web::scope("").app_data(web::Data::new(state)).wrap(from_fn(guard::guard));
         // The shippers' first: the API's scope answers for every other path below its own.
-        config
-            .service(scope.configure(shippers::routes).configure(api::routes).default_service(web::to(api::no_route)));
+        config.service(
+            scope
+                .configure(shippers::routes)
+                .configure(api::routes)
+                .configure(dashboard::routes)
+                .default_service(web::to(api::no_route)),
+        );
     }
 }
 

@@ -208,7 +208,6 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/openapi.json", "GET, HEAD").route(get().to(document)))
         .default_service(web::to(no_route));
     config.service(resource("/metrics", "GET, HEAD").route(get().to(metrics::get)));
-    config.service(resource("/", "GET, HEAD").route(get().to(front)));
     config.service(resource(crate::RECEIVER_PATH, "POST").route(web::post().to(receiver::hook)));
     config.service(api);
     #[cfg(feature = "docs")]
@@ -235,17 +234,4 @@ pub(crate) async fn no_route(request: HttpRequest) -> Result<HttpResponse, Error
 
 async fn document() -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(crate::openapi()))
-}
-
-const FRONT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Loghorn</title><h1>Loghorn</h1>\
-    <p>The dashboard is not part of this build. <a href=/docs/>API</a> · <a href=/api/v1/health>health</a> · \
-    <a href=/api/v1/stats>stats</a> · <a href=/metrics>metrics</a></html>";
-
-/// For browsers; everyone else is told where the API is.
-async fn front(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let accept = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accept.contains("text/html") {
-        return Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(FRONT));
-    }
-    Err(Error::no_route("/ for programs; the API begins at /api/v1"))
 }

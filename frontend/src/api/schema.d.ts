@@ -1,0 +1,3410 @@
+// Made by `npm run schema` from web/openapi.json.
+export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit log, newest first. */
+        get: operations["get /api/v1/audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dead letters, newest event first. */
+        get: operations["get /api/v1/dead-letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give dead letters up for good, as a job: they become cancelled, and stay on record as such. */
+        post: operations["post /api/v1/dead-letters/discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The dead letters by subscription and cause, so that many of one kind are one line; the largest group first. */
+        get: operations["get /api/v1/dead-letters/groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send dead letters again, as a job: a new round of attempts, with the same id. What dies after it began is left alone. */
+        post: operations["post /api/v1/dead-letters/replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give one dead letter up for good: it becomes cancelled. */
+        post: operations["post /api/v1/dead-letters/{id}/discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send one dead letter again. */
+        post: operations["post /api/v1/dead-letters/{id}/replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Deliveries, newest event first. */
+        get: operations["get /api/v1/deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery with its attempts. */
+        get: operations["get /api/v1/deliveries/{id}"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a dead letter again; the same as replaying it. */
+        post: operations["post /api/v1/deliveries/{id}/resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Events, newest first. */
+        get: operations["get /api/v1/events"];
+        put?: never;
+        /** Take one event, a JSON array of them, or NDJSON. Answers once they are on disk. */
+        post: operations["post /api/v1/events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One event. */
+        get: operations["get /api/v1/events/{id}"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The deliveries of one event. */
+        get: operations["get /api/v1/events/{id}/deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why an event went to a subscription, or did not. */
+        get: operations["get /api/v1/events/{id}/explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/filters/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a filter on events, saving nothing.
+         * @description With `Accept: application/x-ndjson` the answer is a line with progress now and then, and the report in the last one.
+         */
+        post: operations["post /api/v1/filters/test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the server is; always 200, for people. */
+        get: operations["get /api/v1/health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** That the process answers, and nothing more. */
+        get: operations["get /api/v1/health/live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether requests can be served: 503 with the reason where not, for load balancers. */
+        get: operations["get /api/v1/health/ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd
+         *     or deflate. Answers once it is on disk.
+         */
+        put: operations["put /api/v1/ingest"];
+        /**
+         * Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd
+         *     or deflate. Answers once it is on disk.
+         */
+        post: operations["post /api/v1/ingest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** The same, with the source in the path for events that name none. */
+        put: operations["put /api/v1/ingest/{source}"];
+        /** The same, with the source in the path for events that name none. */
+        post: operations["post /api/v1/ingest/{source}"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs, newest first. */
+        get: operations["get /api/v1/jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job. */
+        get: operations["get /api/v1/jobs/{id}"];
+        put?: never;
+        post?: never;
+        /** End a running job. What it did already stays done: what it queued is delivered all the same. */
+        delete: operations["delete /api/v1/jobs/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keyring/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the master key. Only the keyring is written anew; secrets stay sealed as they are, and nothing waits. */
+        post: operations["post /api/v1/keyring/rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keys, newest first, those that let nobody in any more included. */
+        get: operations["get /api/v1/keys"];
+        put?: never;
+        /** Make a key. The answer is the only place that shows it. */
+        post: operations["post /api/v1/keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a key: it lets nobody in any more, from the answer on. */
+        delete: operations["delete /api/v1/keys/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count queues and dead letters anew and hold them against the counters. */
+        get: operations["get /api/v1/ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts. */
+        get: operations["get /api/v1/stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Subscriptions, oldest first. */
+        get: operations["get /api/v1/subscriptions"];
+        put?: never;
+        /** Make a subscription. The answer holds its secret, which is shown only here. */
+        post: operations["post /api/v1/subscriptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One subscription. */
+        get: operations["get /api/v1/subscriptions/{id}"];
+        /** Replace what was written. `If-Match` guards against lost updates. */
+        put: operations["put /api/v1/subscriptions/{id}"];
+        post?: never;
+        /** Delete it: nothing more is sent, and what waits is cancelled. */
+        delete: operations["delete /api/v1/subscriptions/{id}"];
+        options?: never;
+        head?: never;
+        /** Change some members: a JSON merge patch (RFC 7396). */
+        patch: operations["patch /api/v1/subscriptions/{id}"];
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver past events through the subscription's filter, as it is now. Events that had a delivery are left out. */
+        post: operations["post /api/v1/subscriptions/{id}/backfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/circuit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the circuits of this subscription stand. */
+        get: operations["get /api/v1/subscriptions/{id}/circuit"];
+        put?: never;
+        /** Open, close or probe them by hand. */
+        post: operations["post /api/v1/subscriptions/{id}/circuit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let deliveries queue up. */
+        post: operations["post /api/v1/subscriptions/{id}/pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a shadow live: what matches from now on is sent. */
+        post: operations["post /api/v1/subscriptions/{id}/promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver again, what waits first. */
+        post: operations["post /api/v1/subscriptions/{id}/resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a shadow would have sent, newest first. */
+        get: operations["get /api/v1/subscriptions/{id}/shadow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a synthetic, marked event to this subscription alone, through the real path. */
+        post: operations["post /api/v1/subscriptions/{id}/test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All series, in Prometheus' text format. */
+        get: operations["get /metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description What became of one event. */
+        Accepted: {
+            /** @description True where the id was known already: nothing new was stored. */
+            duplicate?: boolean;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its place in the log.
+             */
+            seq: number;
+            /** @description Always `accepted`. */
+            status: string;
+        };
+        /** @description What a backfill is to do. */
+        BackfillBody: {
+            /** @description Only count what would be sent. */
+            dry_run?: boolean;
+            /**
+             * @description Deliveries in a time at most, such as `20/s`; as fast as the receiver takes them where absent.
+             * @example 20/s
+             */
+            rate?: string | null;
+            /**
+             * @description Events received from then on: a time, or a span such as `1h`.
+             * @example 24h
+             */
+            since: string;
+            /** @description Events received before; now where absent. */
+            until?: string | null;
+        };
+        /** @description How many events go in one webhook, as `{"type":"batch","timestamp":…,"data":[{event},…]}`. */
+        Batch: {
+            /**
+             * Format: int32
+             * @description Largest body in bytes, unless a single event is larger: 1024 to 16777216; 262144 where absent.
+             * @example 262144
+             */
+            max_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description At most so many, 1–256; 1 is no batch at all.
+             * @example 100
+             */
+            max_events: number;
+            /**
+             * @description The longest an event waits for others, `0s` (where absent: what waits already goes together) to `5m`.
+             * @example 5s
+             */
+            max_wait?: string | null;
+        };
+        /** @description How the circuit of a subscription's own URL stands, and those of its regions. */
+        Circuit: components["schemas"]["Standing"] & {
+            /** @description Those of its regions, by name. A region that is no more is among them while something waits there. */
+            regions?: {
+                [key: string]: components["schemas"]["Standing"];
+            };
+            /** @description Whose. */
+            subscription_id: string;
+        };
+        /** @description What is to be done with a circuit. */
+        CircuitBody: {
+            /**
+             * @description `open`: attempt nothing until told otherwise. `close`: let attempts flow and forget past failures. `probe`: make
+             *     one attempt now, and go by what it comes to.
+             * @example close
+             */
+            action: string;
+            /**
+             * @description Only with the circuit of this region; with all of the subscription where absent.
+             * @example eu
+             */
+            region?: string | null;
+        };
+        /** @description A [`Condition`], for the API's description; a test holds both together. */
+        Condition: {
+            /** @description What `any`, `all` and `not` are made of. */
+            conditions?: components["schemas"]["Condition"][];
+            /**
+             * @description The same for a person.
+             * @example metadata.amount is 86.1, not greater than 1000
+             */
+            message: string;
+            /** @description Whether it holds. */
+            passed: boolean;
+            /**
+             * @description JSON pointer to it in the subscription.
+             * @example /filters/metadata/amount/gt
+             */
+            pointer: string;
+            /**
+             * @description What was seen in the event; a list where a path selects several values, null where there is none. Of what is
+             *     large the beginning, and then `…`.
+             */
+            value: unknown;
+        };
+        /** @description How many there are. */
+        Count: {
+            /**
+             * Format: int64
+             * @description So many.
+             */
+            count: number;
+        };
+        /** @description A delivery. */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description Attempts made.
+             */
+            attempts: number;
+            /** @description When the event was received. */
+            created_at: string;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description The event. */
+            event_id: string;
+            /**
+             * Format: int64
+             * @description The event's place in the log.
+             */
+            event_seq: number;
+            /** @description Its id, also the `webhook-id`. */
+            id: string;
+            /** @description The last attempt's class. */
+            last_class?: string | null;
+            /**
+             * Format: int32
+             * @description The last attempt's status code.
+             */
+            last_status_code?: number | null;
+            /** @description When it is tried again. */
+            next_attempt_at?: string | null;
+            /** @description `live`, `backfill`, `replay` or `test`. */
+            origin: string;
+            /** @description Why it is a dead letter. */
+            reason?: string | null;
+            /** @description `queued`, `attempting`, `retrying`, `delivered`, `dead_letter` or `cancelled`. */
+            status: string;
+            /** @description The subscription; null where it was deleted. */
+            subscription_id?: string | null;
+            /** @description Where it goes. */
+            url?: string | null;
+        };
+        /**
+         * @description Deliveries: `total_deliveries` is the sum of `delivered`, `failed`, `queued`, `attempting`, `retrying` and `cancelled`,
+         *     at every answer.
+         */
+        DeliveryStats: {
+            /**
+             * Format: int64
+             * @description Under way.
+             */
+            attempting: number;
+            /**
+             * Format: int64
+             * @description Cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Ended with a 2xx.
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Of those delivered, the ones that a digest told of.
+             */
+            digested?: number;
+            /**
+             * Format: int64
+             * @description Dead letters.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Waiting for their first attempt.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Waiting for another attempt.
+             */
+            retrying: number;
+            /**
+             * Format: double
+             * @description 100 · delivered ÷ (delivered + failed); null while nothing has ended.
+             */
+            success_rate?: number | null;
+            /**
+             * Format: int64
+             * @description Ever made.
+             */
+            total_deliveries: number;
+        };
+        /** @description A delivery with its attempts. */
+        DeliveryWithAttempts: components["schemas"]["Delivery"] & {
+            /** @description Its attempts, in order. */
+            attempt_log: components["schemas"]["ShownAttempt"][];
+        };
+        /** @description One call that changed something, or whose key may. */
+        Entry: {
+            /** @description When it was answered. */
+            at: string;
+            /** @description The address that it came from. */
+            from: string;
+            /** @description The method. */
+            method: string;
+            /** @description The key's name. */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Its place; ascending.
+             */
+            number: number;
+            /** @description The route, as it stands in this description. */
+            route: string;
+            /** @description The key's scope. */
+            scope?: string | null;
+            /**
+             * Format: int32
+             * @description The answer's status code.
+             */
+            status: number;
+            /** @description The thing that it was about: named in the path, or made. */
+            target?: string | null;
+            /** @description The id of the key that was shown; `admin.key` or `LOGHORN_ADMIN_KEY`; or `loopback`: none was needed. */
+            who: string;
+        };
+        /** @description Events. */
+        EventStats: {
+            /**
+             * Format: int64
+             * @description Stored since the start.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Known already, since the start.
+             */
+            duplicates: number;
+            /**
+             * Format: int64
+             * @description Oldest event kept.
+             */
+            first_seq: number;
+            /**
+             * Format: int64
+             * @description Newest event.
+             */
+            last_seq: number;
+            /**
+             * Format: double
+             * @description Stored a second, on average since the start.
+             */
+            per_second: number;
+            /**
+             * Format: int64
+             * @description Refused because they were bad, since the start.
+             */
+            rejected: number;
+            /**
+             * Format: int64
+             * @description Last event that was matched.
+             */
+            routed_seq: number;
+        };
+        /** @description Explanations of one event. */
+        Explained: {
+            /** @description The event. */
+            event_id: string;
+            /**
+             * Format: int64
+             * @description Its place in the log.
+             */
+            event_seq: number;
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+            /** @description Whether the router has passed it. Where not, nothing is decided yet. */
+            routed: boolean;
+            /** @description Why nothing came of the event, if matching it failed and the router passed it over. */
+            set_aside?: string | null;
+            /** @description For each subscription how it was decided, and how it would be now. */
+            subscriptions: components["schemas"]["OfSubscription"][];
+        };
+        /** @description Which dead letters. All members must hold. */
+        Filter: {
+            /** @description Whose last attempt had this class. */
+            class?: string | null;
+            /** @description These. */
+            ids?: string[] | null;
+            /** @description Whose event came since: a time, or a span such as `1h`. */
+            since?: string | null;
+            /** @description Of this subscription. */
+            subscription?: string | null;
+        };
+        /** @description What narrows a subscription beyond its event types. */
+        Filters: {
+            /** @description All of these must hold. */
+            all?: components["schemas"]["Filters"][] | null;
+            /** @description One of these must hold. */
+            any?: components["schemas"]["Filters"][] | null;
+            /**
+             * @description One of these levels.
+             * @example [
+             *       "ERROR",
+             *       "CRITICAL"
+             *     ]
+             */
+            levels?: string[] | null;
+            /** @description A regular expression that is searched in the message. */
+            message?: string | null;
+            /**
+             * @description By path within the metadata, dotted (`card.brand`) or a JSONPath (`$.items[*].sku`): a value that must be equal,
+             *     a list of which one must, or an object of the operators `eq ne gt gte lt lte in not_in exists regex prefix
+             *     suffix contains`, which must all hold for the same value.
+             */
+            metadata?: Record<string, never> | null;
+            /**
+             * @description This level or a worse one.
+             * @example WARNING
+             */
+            min_level?: string | null;
+            not?: components["schemas"]["Filters"] | null;
+            schedule?: components["schemas"]["Schedule"] | null;
+            /** @description A regular expression that must match the whole source, or a list of which one must. */
+            source?: Record<string, never> | null;
+            /**
+             * @description A logical expression of RFC 9535 with `@` as the whole event.
+             * @example @.metadata.amount > 1000
+             */
+            where?: string | null;
+        };
+        /** @description Dead letters of one URL of a subscription that died for the same cause. */
+        Group: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description The class of the last attempt. */
+            last_class?: string | null;
+            /** @description What went wrong in the last attempt of the newest, in words. */
+            last_error?: string | null;
+            /**
+             * Format: int32
+             * @description The status code of the last attempt.
+             */
+            last_status_code?: number | null;
+            /** @description When the newest event was received. */
+            newest: string;
+            /** @description When the oldest event was received. */
+            oldest: string;
+            /** @description Why they are dead letters. */
+            reason?: string | null;
+            /** @description Ids of a few, the newest first. */
+            samples: string[];
+            /** @description Whose; null where it was deleted. */
+            subscription_id?: string | null;
+            /** @description Its name. */
+            subscription_name?: string | null;
+            /** @description Where they were to go, as it is now. */
+            url?: string | null;
+        };
+        /** @description Dead letters in groups, the largest first. */
+        Groups: {
+            /** @description Whether those are all, and all their groups are shown. Only the newest 100,000 are looked at. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Dead letters that were counted.
+             */
+            counted: number;
+            /** @description The groups. */
+            items: components["schemas"]["Group"][];
+        };
+        /** @description How the server is. */
+        Health: {
+            /** @description The state of each part: `ready`, `degraded` or `down`. */
+            components: {
+                [key: string]: string;
+            };
+            /** @description Why each part that is not ready is not. */
+            reasons?: {
+                [key: string]: string;
+            };
+            /** @description `healthy` or `degraded`. */
+            status: string;
+            /** @description The store: `ready` or `down`. */
+            store: string;
+            /**
+             * Format: int64
+             * @description Seconds since the start.
+             */
+            uptime_seconds: number;
+            /** @description This server's version. */
+            version: string;
+        };
+        /** @description What became of a batch. */
+        Ingested: {
+            /**
+             * Format: int64
+             * @description Stored.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Known already.
+             */
+            duplicates: number;
+            /** @description The first ten that were not stored. */
+            errors: components["schemas"]["Rejected"][];
+            /**
+             * Format: int64
+             * @description Not stored; `errors` says why.
+             */
+            rejected: number;
+        };
+        /** @description One thing that is wrong with what was sent. */
+        Item: {
+            /** @description What was expected. */
+            detail: string;
+            /** @description JSON pointer to it. */
+            pointer: string;
+        };
+        /** @description A job. What it does not have, by its kind, is null or 0. */
+        Job: {
+            /**
+             * Format: int64
+             * @description Of those, the ones that were read, queued again or given up.
+             */
+            done: number;
+            /** @description Whether it only counts. */
+            dry_run: boolean;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description Why it failed. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description Of those, the ones that could not be dealt with: dead letters whose subscription is gone or disabled. A backfill
+             *     ends at the first.
+             */
+            failed: number;
+            filter?: components["schemas"]["Filter"] | null;
+            /** @description Its id. */
+            id: string;
+            /** @description `backfill`, `replay` or `discard`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Events that match so far.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description Deliveries made so far, or queued again.
+             */
+            queued: number;
+            /** @description Deliveries in a time at most: `20/s`. */
+            rate?: string | null;
+            /** @description Events received from then on. */
+            since?: string | null;
+            /**
+             * Format: int64
+             * @description Of the matching events, those that had a delivery to this subscription already; of dead letters, those that were
+             *     none any more when their turn came.
+             */
+            skipped: number;
+            /** @description When it began. */
+            started_at: string;
+            /** @description `running`, `done`, `cancelled` or `failed`. */
+            state: string;
+            /** @description Whose past events are delivered, or whose dead letters are dealt with. */
+            subscription_id?: string | null;
+            /** @description Its name: of a backfill's when the job began. */
+            subscription_name?: string | null;
+            /**
+             * Format: int64
+             * @description Events of the log to be read; or dead letters that were found when it began.
+             */
+            total: number;
+            /** @description Events received before. */
+            until?: string | null;
+            /**
+             * Format: int32
+             * @description The version of the subscription whose filter decides.
+             */
+            version?: number | null;
+            /** @description What a running job waits for, if it does. */
+            waiting?: string | null;
+        };
+        /** @description A key, without its text. */
+        Key: {
+            /** @description When it was made. */
+            created_at: string;
+            /** @description From then on it is worth nothing; null: it does not expire. */
+            expires_at?: string | null;
+            /** @description What to name it by; no secret. */
+            id: string;
+            /** @description When it was last used. After a restart it may be a minute too early. */
+            last_used_at?: string | null;
+            /** @description Whose or what for. */
+            name: string;
+            /** @description When it was revoked. */
+            revoked_at?: string | null;
+            /** @description `ingest`, `read`, `manage` or `admin`. */
+            scope: string;
+            /** @description `active`, `expired` or `revoked`. */
+            state: string;
+        };
+        /** @description The key to be made. */
+        KeyBody: {
+            /**
+             * @description How long it is good for; for ever where absent.
+             * @example 90d
+             */
+            expires_in?: string | null;
+            /**
+             * @description Whose or what for: 1 to 100 characters.
+             * @example payment service
+             */
+            name: string;
+            /**
+             * @description `ingest`: send events. `read`: read. `manage`: both, and change subscriptions, deliveries and jobs. `admin`:
+             *     everything.
+             * @example ingest
+             */
+            scope: string;
+        };
+        /** @description The ledger of every subscription that ever had a delivery. */
+        Ledger: {
+            /**
+             * Format: int64
+             * @description The sum over all; 0 means that it balances.
+             */
+            imbalance: number;
+            /** @description One line for each of its URLs. */
+            items: components["schemas"]["Line"][];
+        };
+        /** @description The ledger of one URL of a subscription. */
+        Line: {
+            /**
+             * Format: int64
+             * @description Cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Dead letters.
+             */
+            dead: number;
+            /**
+             * Format: int64
+             * @description Dead letters, counted.
+             */
+            dead_counted: number;
+            /**
+             * Format: int64
+             * @description Delivered.
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Of those, told of in a digest.
+             */
+            digested?: number;
+            /**
+             * Format: int64
+             * @description Dead letters that retention removed.
+             */
+            expired: number;
+            /**
+             * Format: int64
+             * @description How far it is from balancing.
+             */
+            imbalance: number;
+            /**
+             * Format: int64
+             * @description Deliveries ever made.
+             */
+            matched: number;
+            /** @description Which of its regions; absent where it is that of its own URL. */
+            region?: string | null;
+            /**
+             * Format: int64
+             * @description Of those, waiting for another try.
+             */
+            retrying: number;
+            /**
+             * Format: int64
+             * @description Waiting for another try, counted.
+             */
+            retrying_counted: number;
+            /** @description Whose; null where its record is gone. */
+            subscription_id?: string | null;
+            /**
+             * Format: int64
+             * @description In the queue, by the counters.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description In the queue, counted.
+             */
+            waiting_counted: number;
+        };
+        /** @description A key that was just made. */
+        NewKey: {
+            /** @description When it was made. */
+            created_at: string;
+            /** @description From then on it is worth nothing. */
+            expires_at?: string | null;
+            /** @description What to name it by; no secret. */
+            id: string;
+            /** @description The key itself, shown only here. */
+            key: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What it is for. */
+            scope: string;
+        };
+        /** @description One subscription's explanation at one version. */
+        OfSubscription: {
+            /** @description Every condition with its result; it matched if all passed. */
+            conditions: components["schemas"]["Condition"][];
+            /** @description The delivery of this event to this subscription, if there is one. */
+            delivery_id?: string | null;
+            /** @description Whether it matched. For `routed` where the record is gone: null, unknown. */
+            matched?: boolean | null;
+            /** @description `live`, or `shadow`: at this version matching events were only counted. Null where that is not known. */
+            mode?: string | null;
+            /** @description Its name, at this version. */
+            name: string;
+            /** @description Which. */
+            subscription_id: string;
+            /**
+             * Format: int32
+             * @description The version; null where it is not known which decided, or where there was none yet.
+             */
+            version?: number | null;
+            /** @description `routed`: as it was decided when the event was routed. `now`: as it would be if the event came in now. */
+            when: string;
+        };
+        /** @description What may be left out of a subscription. */
+        Optional: {
+            batch?: components["schemas"]["Batch"] | null;
+            /** @description More words for people; at most 4000 characters. */
+            description?: string | null;
+            /** @description Whether events are matched at all. */
+            enabled?: boolean | null;
+            filters?: components["schemas"]["Filters"] | null;
+            /**
+             * @description The form of the body: `standard`.
+             * @example standard
+             */
+            format?: string | null;
+            /**
+             * @description Headers added to each webhook. Values that look like credentials are masked when shown; a masked value that is
+             *     sent back means "as it was".
+             */
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description `live`, or `shadow`: matching events are counted and shown, but not sent, until it is promoted.
+             * @example live
+             */
+            mode?: string | null;
+            /**
+             * @description `each`, or `digest`: after an outage one webhook tells of everything that waits.
+             * @example each
+             */
+            on_recovery?: string | null;
+            /**
+             * @description `none`, or `strict`: one delivery at a time in the order of the log. While the oldest is retried everything
+             *     behind it waits.
+             * @example none
+             */
+            ordering?: string | null;
+            /**
+             * @description `high`, `normal` or `low`: its share where all endpoints together wait for a turn. Where absent `normal`, and
+             *     `high` for events of level CRITICAL.
+             * @example normal
+             */
+            priority?: string | null;
+            rate_limit?: components["schemas"]["RateLimit"] | null;
+            regions?: components["schemas"]["Regions"] | null;
+            retry?: components["schemas"]["Retry"] | null;
+            /** @description The header that carries the plain signature, `X-Webhook-Signature` where absent; `null` leaves it out. */
+            signature_header?: string | null;
+            /**
+             * @description The longest an attempt may take, `100ms` to `120s`.
+             * @example 10s
+             */
+            timeout?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Delivery: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int32
+                 * @description Attempts made.
+                 */
+                attempts: number;
+                /** @description When the event was received. */
+                created_at: string;
+                /** @description When it ended. */
+                ended_at?: string | null;
+                /** @description The event. */
+                event_id: string;
+                /**
+                 * Format: int64
+                 * @description The event's place in the log.
+                 */
+                event_seq: number;
+                /** @description Its id, also the `webhook-id`. */
+                id: string;
+                /** @description The last attempt's class. */
+                last_class?: string | null;
+                /**
+                 * Format: int32
+                 * @description The last attempt's status code.
+                 */
+                last_status_code?: number | null;
+                /** @description When it is tried again. */
+                next_attempt_at?: string | null;
+                /** @description `live`, `backfill`, `replay` or `test`. */
+                origin: string;
+                /** @description Why it is a dead letter. */
+                reason?: string | null;
+                /** @description `queued`, `attempting`, `retrying`, `delivered`, `dead_letter` or `cancelled`. */
+                status: string;
+                /** @description The subscription; null where it was deleted. */
+                subscription_id?: string | null;
+                /** @description Where it goes. */
+                url?: string | null;
+            }[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Entry: {
+            /** @description What is on it. */
+            items: {
+                /** @description When it was answered. */
+                at: string;
+                /** @description The address that it came from. */
+                from: string;
+                /** @description The method. */
+                method: string;
+                /** @description The key's name. */
+                name?: string | null;
+                /**
+                 * Format: int64
+                 * @description Its place; ascending.
+                 */
+                number: number;
+                /** @description The route, as it stands in this description. */
+                route: string;
+                /** @description The key's scope. */
+                scope?: string | null;
+                /**
+                 * Format: int32
+                 * @description The answer's status code.
+                 */
+                status: number;
+                /** @description The thing that it was about: named in the path, or made. */
+                target?: string | null;
+                /** @description The id of the key that was shown; `admin.key` or `LOGHORN_ADMIN_KEY`; or `loopback`: none was needed. */
+                who: string;
+            }[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Job: {
+            /** @description What is on it. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Of those, the ones that were read, queued again or given up.
+                 */
+                done: number;
+                /** @description Whether it only counts. */
+                dry_run: boolean;
+                /** @description When it ended. */
+                ended_at?: string | null;
+                /** @description Why it failed. */
+                error?: string | null;
+                /**
+                 * Format: int64
+                 * @description Of those, the ones that could not be dealt with: dead letters whose subscription is gone or disabled. A backfill
+                 *     ends at the first.
+                 */
+                failed: number;
+                filter?: components["schemas"]["Filter"] | null;
+                /** @description Its id. */
+                id: string;
+                /** @description `backfill`, `replay` or `discard`. */
+                kind: string;
+                /**
+                 * Format: int64
+                 * @description Events that match so far.
+                 */
+                matched: number;
+                /**
+                 * Format: int64
+                 * @description Deliveries made so far, or queued again.
+                 */
+                queued: number;
+                /** @description Deliveries in a time at most: `20/s`. */
+                rate?: string | null;
+                /** @description Events received from then on. */
+                since?: string | null;
+                /**
+                 * Format: int64
+                 * @description Of the matching events, those that had a delivery to this subscription already; of dead letters, those that were
+                 *     none any more when their turn came.
+                 */
+                skipped: number;
+                /** @description When it began. */
+                started_at: string;
+                /** @description `running`, `done`, `cancelled` or `failed`. */
+                state: string;
+                /** @description Whose past events are delivered, or whose dead letters are dealt with. */
+                subscription_id?: string | null;
+                /** @description Its name: of a backfill's when the job began. */
+                subscription_name?: string | null;
+                /**
+                 * Format: int64
+                 * @description Events of the log to be read; or dead letters that were found when it began.
+                 */
+                total: number;
+                /** @description Events received before. */
+                until?: string | null;
+                /**
+                 * Format: int32
+                 * @description The version of the subscription whose filter decides.
+                 */
+                version?: number | null;
+                /** @description What a running job waits for, if it does. */
+                waiting?: string | null;
+            }[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Key: {
+            /** @description What is on it. */
+            items: {
+                /** @description When it was made. */
+                created_at: string;
+                /** @description From then on it is worth nothing; null: it does not expire. */
+                expires_at?: string | null;
+                /** @description What to name it by; no secret. */
+                id: string;
+                /** @description When it was last used. After a restart it may be a minute too early. */
+                last_used_at?: string | null;
+                /** @description Whose or what for. */
+                name: string;
+                /** @description When it was revoked. */
+                revoked_at?: string | null;
+                /** @description `ingest`, `read`, `manage` or `admin`. */
+                scope: string;
+                /** @description `active`, `expired` or `revoked`. */
+                state: string;
+            }[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Shown: {
+            /** @description What is on it. */
+            items: ({
+                /** @description `closed`, `open` or `half_open`; the worst that one of its URLs is in. */
+                circuit: string;
+                /** @description When it was made. */
+                created_at: string;
+                /** @description Why Loghorn itself disabled it. */
+                disabled_reason?: string | null;
+                /** @description Its id. */
+                id: string;
+                /** @description What its webhooks are signed with; only in the answer to its creation. */
+                secret?: string | null;
+                /** @description `active`, `paused` or `disabled`. */
+                state: string;
+                /** @description When it was last changed. */
+                updated_at: string;
+                /**
+                 * Format: int32
+                 * @description Grows with each change; also in the ETag.
+                 */
+                version: number;
+            } & {
+                [key: string]: unknown;
+            })[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Value: {
+            /** @description What is on it. */
+            items: unknown[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description How many events had a value at a path. */
+        PathSeen: {
+            /**
+             * @description JSONPath on the event.
+             * @example $.metadata.amount
+             */
+            path: string;
+            /**
+             * Format: int64
+             * @description So many had a value there.
+             */
+            seen: number;
+            /**
+             * Format: int64
+             * @description Of so many: those of a wanted type.
+             */
+            tested: number;
+        };
+        /** @description Deliveries a minute. */
+        PerMinute: {
+            /**
+             * Format: double
+             * @description Over the time from the first to the last event, at least a minute.
+             */
+            mean: number;
+            /**
+             * Format: int64
+             * @description In the busiest minute.
+             */
+            peak: number;
+        };
+        /**
+         * @description How long each part of an attempt took, in milliseconds; null where it is not known, as on a connection that was
+         *     there already.
+         */
+        Phases: {
+            /**
+             * Format: double
+             * @description To connect.
+             */
+            connect_ms?: number | null;
+            /**
+             * Format: double
+             * @description To resolve the name.
+             */
+            dns_ms?: number | null;
+            /**
+             * Format: double
+             * @description From the request to the first byte of the answer.
+             */
+            first_byte_ms?: number | null;
+            /**
+             * Format: double
+             * @description For the TLS handshake.
+             */
+            tls_ms?: number | null;
+        };
+        /** @description What went wrong, why, and what to do. */
+        Problem: {
+            /** @description What exactly is wrong. */
+            detail: string;
+            /** @description Each thing that is wrong with what was sent. */
+            errors?: components["schemas"]["Item"][];
+            /** @description What to do. */
+            remedy: string;
+            /** @description To be named in questions; stands in the log too. */
+            request_id: string;
+            /**
+             * Format: int32
+             * @description The status code.
+             */
+            status: number;
+            /** @description The same for a person. */
+            title: string;
+            /** @description A name for the kind of problem. */
+            type: string;
+        };
+        /** @description How many attempts may begin in a time. */
+        RateLimit: {
+            /**
+             * Format: double
+             * @description In a second on average; may be a fraction. After a pause as many at once.
+             * @example 50
+             */
+            per_second: number;
+        };
+        /**
+         * @description Other URLs, by a value inside the event. Each has its own queue, circuit breaker and window, and holds up no other.
+         *     An event without that value, or with one that stands for no region, goes to the subscription's `url`.
+         */
+        Regions: {
+            /**
+             * @description Where the value stands: `source`, `level`, `event_type`, or a dotted path within the metadata.
+             * @example metadata.region
+             */
+            by: string;
+            /**
+             * @description The URL for each value; 1–64, each named in 1–64 characters.
+             * @example {
+             *       "eu": "https://eu.example.com/hook"
+             *     }
+             */
+            urls: {
+                [key: string]: string;
+            };
+        };
+        /** @description A record that was not stored. */
+        Rejected: {
+            /** @description Which of the request's records, from 0. */
+            index: number;
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description What to send again, or to give up. */
+        Replay: {
+            /** @description Only count them. */
+            dry_run?: boolean;
+            /** @description Which dead letters; all of them where empty. */
+            filter?: components["schemas"]["Filter"];
+            /**
+             * @description So many in a time at most, such as `20/s`; as fast as can be where absent.
+             * @example 20/s
+             */
+            rate?: string | null;
+        };
+        /** @description What a trial came to. */
+        Report: {
+            /** @description Whether all of the sample was tried; if not, time was up. */
+            complete: boolean;
+            /** @description For how many events each condition held. */
+            conditions: components["schemas"]["Count"][];
+            /**
+             * Format: int64
+             * @description Of those, the ones that would be sent.
+             */
+            matched: number;
+            /** @description How many events had a value at each path that the filter asks for. */
+            paths: components["schemas"]["PathSeen"][];
+            /** @description What would be sent in a minute. */
+            per_minute: components["schemas"]["PerMinute"];
+            /** @description The newest events of each kind, matched and not, newest first; at most 200. */
+            results: components["schemas"]["Tried"][];
+            /**
+             * Format: int64
+             * @description Events that were tried.
+             */
+            tested: number;
+            /** @description JSONPaths on the event at which no event of a wanted type had a value: misspelt, maybe. */
+            unseen_paths: string[];
+        };
+        /** @description What differs from the server's settings for retries. */
+        Retry: {
+            /**
+             * @description The age at which a delivery is given up; at most 30 days.
+             * @example 24h
+             */
+            max_age?: string | null;
+            /**
+             * Format: int32
+             * @description Attempts in all, the first included; 1–100.
+             */
+            max_attempts?: number | null;
+        };
+        /** @description Where the new master key is. */
+        RotateBody: {
+            /**
+             * @description A file on the server's machine, by its whole path, with mode 600; where absent a key is generated in the place of
+             *     the data directory's own.
+             */
+            new_master_key_file?: string | null;
+        };
+        /** @description What a change of the master key came to. */
+        Rotated: {
+            /** @description Where the new key is. */
+            master_key_file: string;
+            /** @description Whether the old key opens the keyring, too, until the server is started with the new one. */
+            restart_needed: boolean;
+        };
+        /** @description Which events. */
+        Sample: {
+            /** @description This one, as it would be sent; it may carry `received_at` and `seq`. */
+            event?: unknown;
+            /**
+             * Format: int64
+             * @description The last so many of the log, at most a million.
+             */
+            last?: number | null;
+            /** @description Those received from then on: a time, or a span such as `1h`. */
+            since?: string | null;
+            /** @description Those received before; now where absent. */
+            until?: string | null;
+        };
+        /** @description Days and hours. */
+        Schedule: {
+            /**
+             * @description Days and ranges of days; every day where absent.
+             * @example [
+             *       "mon-fri"
+             *     ]
+             */
+            days?: string[] | null;
+            /**
+             * @description Not on these dates.
+             * @example [
+             *       "2026-12-25"
+             *     ]
+             */
+            except?: string[] | null;
+            /**
+             * @description From then on; `00:00` where absent.
+             * @example 09:00
+             */
+            from?: string | null;
+            /**
+             * @description A time zone of the IANA database; UTC where absent.
+             * @example Europe/Berlin
+             */
+            timezone?: string | null;
+            /**
+             * @description Until before then; `24:00` where absent. Not after `from`: it is on the next day.
+             * @example 17:00
+             */
+            to?: string | null;
+        };
+        /** @description What a shadow would have sent: how much in all, and one page of the events. */
+        Shadowed: {
+            /** @description Events of this page, newest first. */
+            items: Record<string, never>[];
+            /**
+             * Format: int64
+             * @description Events that matched while it was a shadow; goes on counting beyond what is still kept.
+             */
+            matched: number;
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description A subscription as it is shown: what a person wrote, and what Loghorn adds. */
+        Shown: {
+            /** @description `closed`, `open` or `half_open`; the worst that one of its URLs is in. */
+            circuit: string;
+            /** @description When it was made. */
+            created_at: string;
+            /** @description Why Loghorn itself disabled it. */
+            disabled_reason?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description What its webhooks are signed with; only in the answer to its creation. */
+            secret?: string | null;
+            /** @description `active`, `paused` or `disabled`. */
+            state: string;
+            /** @description When it was last changed. */
+            updated_at: string;
+            /**
+             * Format: int32
+             * @description Grows with each change; also in the ETag.
+             */
+            version: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description One attempt. */
+        ShownAttempt: {
+            batch?: components["schemas"]["ShownBatch"] | null;
+            /** @description What it came to. */
+            class: string;
+            /**
+             * Format: double
+             * @description How long it took.
+             */
+            duration_ms: number;
+            /** @description What went wrong, in words. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description 1 for the first.
+             */
+            number: number;
+            /** @description The parts of that, where known. */
+            phases?: components["schemas"]["Phases"];
+            /** @description What was sent. */
+            request: components["schemas"]["ShownRequest"];
+            /** @description What came back. */
+            response: components["schemas"]["ShownResponse"];
+            /** @description When it began. */
+            started_at: string;
+            /**
+             * Format: int32
+             * @description The status code, if an answer came.
+             */
+            status_code?: number | null;
+        };
+        /** @description The batch that a delivery was sent with. */
+        ShownBatch: {
+            /**
+             * Format: int32
+             * @description Events in it.
+             */
+            events: number;
+            /** @description The `webhook-id` of the batch. */
+            id: string;
+        };
+        /** @description The headers of a webhook; what looks like a credential is masked. */
+        ShownRequest: {
+            /** @description By name. */
+            headers: {
+                [key: string]: string;
+            };
+        };
+        /** @description An answer: its headers and the first 16 KiB of its body. */
+        ShownResponse: {
+            /** @description Read as UTF-8. */
+            body: string;
+            /** @description By name; those that came more than once are joined by commas. */
+            headers: {
+                [key: string]: string;
+            };
+        };
+        /** @description How a circuit stands. */
+        Standing: {
+            /** @description `closed`: attempts flow. `open`: nothing is attempted. `half_open`: one attempt at a time. */
+            circuit: string;
+            /** @description When an open one is probed; null where it is not open, or was opened by hand and stays so. */
+            until?: string | null;
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            waiting: number;
+        };
+        /** @description Counts of deliveries, events and subscriptions. */
+        Stats: {
+            /** @description Deliveries. */
+            delivery_stats: components["schemas"]["DeliveryStats"];
+            /** @description Events. */
+            event_stats: components["schemas"]["EventStats"];
+            /** @description Since when `accepted`, `duplicates` and `rejected` are counted: the start of the process. */
+            since: string;
+            /** @description Subscriptions. */
+            subscription_stats: components["schemas"]["SubscriptionStats"];
+        };
+        /** @description A new subscription; also what replaces one. */
+        SubscriptionBody: components["schemas"]["Optional"] & {
+            /**
+             * @description Event types and patterns, 1–256: `*` is one part, `**` any number of parts.
+             * @example [
+             *       "log.error",
+             *       "payment.**"
+             *     ]
+             */
+            events: string[];
+            /** @description A name for people; 1–200 characters. */
+            name: string;
+            /** @description Its own signing secret, when it is made: 16 to 256 characters, or `whsec_` and base64. Generated where absent. */
+            secret?: string | null;
+            /** @description Where its webhooks go. */
+            url: string;
+        };
+        /** @description What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default. */
+        SubscriptionPatch: components["schemas"]["Optional"] & {
+            /** @description Event types and patterns. */
+            events?: string[] | null;
+            /** @description A name for people; 1–200 characters. */
+            name?: string | null;
+            /** @description Where its webhooks go. */
+            url?: string | null;
+        };
+        /** @description Subscriptions. */
+        SubscriptionStats: {
+            /** @description Neither. */
+            disabled: number;
+            /** @description Matching and delivering. */
+            enabled: number;
+            /** @description Matching, not delivering. */
+            paused: number;
+            /** @description Of the enabled and paused ones, those that count and show what they would send. */
+            shadow?: number;
+            /** @description All. */
+            total: number;
+        };
+        /** @description What is tried on what. */
+        Test: {
+            /**
+             * @description Event types and patterns; all events where absent.
+             * @example [
+             *       "payment.**"
+             *     ]
+             */
+            events?: string[] | null;
+            /** @description The filter, as in a subscription. */
+            filters?: Record<string, never>;
+            /** @description The last 200 events where absent. */
+            sample?: components["schemas"]["Sample"];
+        };
+        /** @description What a test event became. */
+        Tested: {
+            /** @description The delivery. */
+            delivery_id: string;
+            /** @description The event. */
+            event_id: string;
+        };
+        /** @description One event of a trial. */
+        Tried: {
+            /** @description Every condition with its result. */
+            conditions: components["schemas"]["Condition"][];
+            /** @description Which. */
+            event_id: string;
+            /** @description Whether it would be sent. */
+            matched: boolean;
+            /**
+             * Format: int64
+             * @description Its place in the log; null for one that was sent along without.
+             */
+            seq?: number | null;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    "get /api/v1/audit": {
+        parameters: {
+            query?: {
+                since?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Entry"];
+                };
+            };
+        };
+    };
+    "get /api/v1/dead-letters": {
+        parameters: {
+            query?: {
+                subscription?: string;
+                event?: string;
+                code?: number;
+                class?: string;
+                since?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery"];
+                };
+            };
+        };
+    };
+    "post /api/v1/dead-letters/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Replay"];
+            };
+        };
+        responses: {
+            /** @description dry_run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/dead-letters/groups": {
+        parameters: {
+            query?: {
+                subscription?: string;
+                event?: string;
+                code?: number;
+                class?: string;
+                since?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Groups"];
+                };
+            };
+        };
+    };
+    "post /api/v1/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Replay"];
+            };
+        };
+        responses: {
+            /** @description dry_run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/dead-letters/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/deliveries": {
+        parameters: {
+            query?: {
+                /** @description one or several, joined by commas */
+                status?: string;
+                subscription?: string;
+                event?: string;
+                code?: number;
+                class?: string;
+                since?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery"];
+                };
+            };
+        };
+    };
+    "get /api/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryWithAttempts"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/deliveries/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/events": {
+        parameters: {
+            query?: {
+                /** @description a type or pattern */
+                type?: string;
+                level?: string;
+                min_level?: string;
+                source?: string;
+                /** @description a time or a span */
+                since?: string;
+                until?: string;
+                /** @description text anywhere in the event */
+                q?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Value"];
+                };
+            };
+        };
+    };
+    "post /api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/events/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery"];
+                };
+            };
+        };
+    };
+    "get /api/v1/events/{id}/explain": {
+        parameters: {
+            query?: {
+                /** @description only this one */
+                subscription?: string;
+                /** @description subscriptions on a page */
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/filters/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Test"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    "get /api/v1/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "get /api/v1/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put /api/v1/ingest": {
+        parameters: {
+            query?: {
+                /** @description for events that name none */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/ingest": {
+        parameters: {
+            query?: {
+                /** @description for events that name none */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put /api/v1/ingest/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/ingest/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/jobs": {
+        parameters: {
+            query?: {
+                state?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Job"];
+                };
+            };
+        };
+    };
+    "get /api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete /api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/keyring/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rotated"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/keys": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Key"];
+                };
+            };
+        };
+    };
+    "post /api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete /api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ledger"];
+                };
+            };
+        };
+    };
+    "get /api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+        };
+    };
+    "get /api/v1/subscriptions": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Shown"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put /api/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete /api/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch /api/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackfillBody"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/subscriptions/{id}/circuit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Circuit"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/circuit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CircuitBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Circuit"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shown"];
+                };
+            };
+        };
+    };
+    "get /api/v1/subscriptions/{id}/shadow": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shadowed"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain; version=0.0.4": string;
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,155 @@
+/** The rows of the deliveries' page: the newest by asking or by the feed, older ones page by page. */
+
+import { useQuery } from "@tanstack/react-query"
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react"
+import { eventTypes } from "../api/event-types"
+import { listDeliveries, useSubscriptionsById } from "../api/queries"
+import { toRow } from "../api/rows"
+import { matches, parseQuery, type Query, serverParams } from "../filter/query"
+import { Tail, type TailRow } from "../live/tail"
+import { useFeed, useFeedState, usePoll } from "../live/use-feed"
+
+const PAGE = 100
+
+export interface DeliveryList {
+  rows: readonly TailRow[]
+  query: Query
+  held: boolean
+  fresh: number
+  hold: () => void
+  resume: () => void
+  /** Reads older ones, if there are any. */
+  more: () => void
+  isLoading: boolean
+  isStale: boolean
+  error: unknown
+  retry: () => void
+  /** Whether the oldest one is there, and whether no more are kept. */
+  ended: boolean
+  full: boolean
+}
+
+export function useDeliveryList(text: string): DeliveryList {
+  const { tail: feedTail } = useFeed()
+  const { link } = useFeedState()
+  const byId = useSubscriptionsById()
+  const query = useMemo(() => parseQuery(text), [text])
+  const find = useCallback(
+    (name: string) => {
+      if (byId.has(name)) return name
+      const found = [...byId.values()].filter((one) => one.name.toLowerCase().includes(name.toLowerCase()))
+      return found.length === 1 ? found[0]?.id : undefined
+    },
+    [byId],
+  )
+  const params = useMemo(() => serverParams(query, find), [query, find])
+  const key = JSON.stringify(params)
+  // One list for each question to the server; the rest of the filter is held against its rows.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key says when it is another question
+  const tail = useMemo(() => new Tail(), [key])
+  const state = useSyncExternalStore(tail.subscribe, tail.get)
+
+  const head = useQuery({
+    queryKey: ["deliveries", "head", key],
+    queryFn: () => listDeliveries({ ...params, limit: PAGE }),
+    refetchInterval: usePoll(),
+  })
+  const cursor = useRef<string | null | undefined>(undefined)
+  const [ended, setEnded] = useState(false)
+  const busy = useRef(false)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins anew
+  useEffect(() => {
+    cursor.current = undefined
+    setEnded(false)
+  }, [tail])
+  useEffect(() => {
+    if (!head.data) return
+    tail.put(head.data.items.map(toRow))
+    // Where older ones begin is what the first answer said.
+    if (cursor.current === undefined) {
+      cursor.current = head.data.next_cursor ?? null
+      setEnded(cursor.current === null)
+    }
+  }, [head.data, tail])
+
+  // What the feed tells goes in where the server would have answered with it, too.
+  useEffect(() => {
+    if (link !== "live") return
+    const wanted = parseQuery(
+      Object.entries(params)
+        .map(([name, value]) => asTerm(name, value))
+        .join(" "),
+    )
+    const take = () => {
+      const now = Date.now()
+      const known = new Set(tail.get().rows.map((row) => row.id))
+      const name = (row: TailRow) => (row.subscriptionId ? byId.get(row.subscriptionId)?.name : undefined)
+      tail.put(
+        feedTail.get().rows.filter((row) => known.has(row.id) || matches(wanted, matchable(row, name(row)), now)),
+      )
+    }
+    take()
+    return feedTail.subscribe(take)
+  }, [link, feedTail, tail, params, byId])
+
+  const more = useCallback(() => {
+    if (busy.current || !cursor.current || tail.get().rows.length >= tail.capacity) return
+    busy.current = true
+    listDeliveries({ ...params, limit: PAGE, cursor: cursor.current })
+      .then((page) => {
+        cursor.current = page.next_cursor ?? null
+        setEnded(cursor.current === null)
+        tail.put(page.items.map(toRow))
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        busy.current = false
+      })
+  }, [params, tail])
+
+  // The top bar's "Paused" belongs to whichever list stands still.
+  useEffect(() => (state.held ? feedTail.hold() : feedTail.resume()), [state.held, feedTail])
+  useEffect(() => () => feedTail.resume(), [feedTail])
+  useEffect(
+    () =>
+      feedTail.subscribe(() => {
+        if (!feedTail.get().held && tail.get().held) tail.resume()
+      }),
+    [feedTail, tail],
+  )
+
+  useSyncExternalStore(eventTypes.subscribe, eventTypes.version)
+  const now = Date.now()
+  const rows = state.rows.filter((row) =>
+    matches(query, matchable(row, row.subscriptionId ? byId.get(row.subscriptionId)?.name : undefined), now),
+  )
+  return {
+    rows,
+    query,
+    held: state.held,
+    fresh: state.fresh,
+    hold: () => tail.hold(),
+    resume: () => tail.resume(),
+    more,
+    isLoading: head.isPending,
+    isStale: !!head.error && !!head.data,
+    error: head.error,
+    retry: () => void head.refetch(),
+    ended,
+    full: state.rows.length >= tail.capacity,
+  }
+}
+
+function matchable(row: TailRow, subscription: string | undefined) {
+  return { ...row, type: row.type ?? eventTypes.get(row.eventId), subscription }
+}
+
+function asTerm(name: string, value: string): string {
+  if (name === "subscription") return `sub:"${value}"`
+  if (name === "status")
+    return value
+      .split(",")
+      .map((one) => `status:${one}`)
+      .join(" ")
+  return `${name}:"${value}"`
+}

@@ -1,0 +1,4 @@
+import "./base.css"
+import "./frame.css"
+import "./rows.css"
+import "./pages.css"
