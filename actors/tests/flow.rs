@@ -56,6 +56,7 @@ async fn system_over(store: Store) -> System {
         ingest_queue_bytes: 1 << 20,
         limits: Limits::default(),
         delivery: Default::default(),
+        nameservers: Vec::new(),
         egress: egress::Policy { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..Default::default() },
         backlog_high: loghorn_domain::notice::BACKLOG_DEFAULT,
         retention: Retention::default(),

@@ -354,7 +354,7 @@ mod tests {
     fn a_port_that_is_taken_is_found() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let config = Config { bind: taken.local_addr().unwrap(), ..Config::default() };
-        let client = Client::new("127.0.0.1:9", String::new(), Duration::from_secs(1)).unwrap();
+        let client = Client::new("127.0.0.1:9", String::new(), Duration::from_secs(1), None).unwrap();
         let mut found = Findings::default();
         look_at_port(&mut found, &config, &client);
         assert!(found.0.iter().any(|finding| (finding.check, finding.state) == ("port", State::Bad)));
