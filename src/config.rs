@@ -505,9 +505,14 @@ mod tests {
         let mut config = Config::default();
         let message = config.apply("delivery.time_out", "5s", "f.toml").unwrap_err().0;
         assert!(message.contains("did you mean \"delivery.timeout\""), "{message}");
-        for (key, value) in
-            [("bind", "nowhere"), ("egress.nameservers", "dns.example:53"), ("egress.nameservers", "1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1"), ("workers", "0"), ("ingest.max_body", "big"), ("egress.allow_private", "10/99")]
-        {
+        for (key, value) in [
+            ("bind", "nowhere"),
+            ("egress.nameservers", "dns.example:53"),
+            ("egress.nameservers", "1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1"),
+            ("workers", "0"),
+            ("ingest.max_body", "big"),
+            ("egress.allow_private", "10/99"),
+        ] {
             assert!(config.apply(key, value, "test").is_err(), "{key}");
         }
         assert!(config.apply_environment([("LOGHORN_BNID".into(), "x".into())].into_iter()).is_err());

@@ -286,7 +286,8 @@ mod tests {
         let names = names(&folder, true);
         let asked = |names: &Names| names.known().unwrap().servers.len();
         assert_eq!(asked(&names), 1, "without a file: this machine");
-        std::fs::write(&names.resolv_conf, "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch corp.example a_b\n").unwrap();
+        std::fs::write(&names.resolv_conf, "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch corp.example a_b\n")
+            .unwrap();
         assert_eq!(asked(&names), 2);
         assert!(Rc::ptr_eq(&names.known().unwrap(), &names.known().unwrap()), "made once");
         assert_eq!(spelled(&names, "billing"), ["billing.corp.example.", "billing.a_b.", "billing."]);

@@ -50,11 +50,7 @@ impl Key {
         const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(Indifferent);
         const LENIENT: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG);
         let text = text.trim();
-        let bytes = if text.len() == 2 * KEY_BYTES {
-            unhex(text)
-        } else {
-            LENIENT.decode(text).ok()
-        };
+        let bytes = if text.len() == 2 * KEY_BYTES { unhex(text) } else { LENIENT.decode(text).ok() };
         let bytes = Zeroizing::new(bytes.ok_or(NotAKey)?);
         Ok(Self::new(bytes.as_slice().try_into().map_err(|_| NotAKey)?))
     }

@@ -83,7 +83,8 @@ async fn a_page_of_another_site_gets_nothing() {
     let (status, answer) = raw(&server, request(&format!("OPTIONS {EVENTS}"), &asking, ""));
     assert!(status >= 400 && !answer.to_lowercase().contains("access-control-allow"), "{answer}");
     // cswsh, cswsh-null
-    let upgrade = [("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")];
+    let upgrade =
+        [("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")];
     for websocket in ["websocket", "WebSocket", "h2c, websocket"] {
         for origin in ["https://evil.example", "null", "http://localhost.evil.example", &port] {
             let headers = [&upgrade[..], &[("Upgrade", websocket), ("Origin", origin), cookie]].concat();
@@ -121,7 +122,9 @@ async fn only_our_own_names_are_answered_to() {
         }
     }
     // Two of them, and one that the request line contradicts.
-    for headers in [[("Host", "localhost"), ("Host", "evil.example")], [("Host", "evil.example"), ("Host", "localhost")]] {
+    for headers in
+        [[("Host", "localhost"), ("Host", "evil.example")], [("Host", "evil.example"), ("Host", "localhost")]]
+    {
         let (status, answer) = raw(&server, request("GET /api/v1/stats", &headers, ""));
         assert!(matches!(status, 400 | 403), "{headers:?}: {answer}");
     }
@@ -175,7 +178,9 @@ async fn bodies_are_bounded_in_depth_and_size() {
     let json = ("Content-Type", "application/json");
     let nested = |open: &str, close: &str, n: usize| format!("{}1{}", open.repeat(n), close.repeat(n));
     for n in [65, 20_000] {
-        for body in [nested("[", "]", n), nested("{\"a\":", "}", n.min(10_000)), "[".repeat(n), "{\"a\":".repeat(n.min(10_000))] {
+        for body in
+            [nested("[", "]", n), nested("{\"a\":", "}", n.min(10_000)), "[".repeat(n), "{\"a\":".repeat(n.min(10_000))]
+        {
             let body = if body.len() > max_body { body[..max_body].to_owned() } else { body };
             for path in [EVENTS, SUBSCRIPTIONS, FILTERS, "/api/v1/keys", "/api/v1/dead-letters/replay"] {
                 let began = Instant::now();
@@ -183,7 +188,11 @@ async fn bodies_are_bounded_in_depth_and_size() {
                 assert!(matches!(status, 400 | 422), "{path} {n}: {answer}");
                 assert!(began.elapsed() < Duration::from_millis(500), "{path} {n}: {:?}", began.elapsed());
             }
-            assert_eq!(raw(&server, request(&format!("POST {INGEST}"), &[json], &body)).0, 200, "it takes what it gets");
+            assert_eq!(
+                raw(&server, request(&format!("POST {INGEST}"), &[json], &body)).0,
+                200,
+                "it takes what it gets"
+            );
         }
     }
     // The list's own: deeper than any stack.
@@ -200,25 +209,34 @@ async fn bodies_are_bounded_in_depth_and_size() {
             let body = format!("\"{}\"", "x".repeat(length - 2));
             let (status, answer) = raw(&server, request(&format!("POST {path}"), &[json], &body));
             assert_eq!(expected.unwrap_or(status), status, "{path}: {answer}");
-            let chunks: String = body.as_bytes().chunks(4000).map(|chunk| {
-                format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk))
-            }).collect();
-            let head = "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close";
+            let chunks: String = body
+                .as_bytes()
+                .chunks(4000)
+                .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk)))
+                .collect();
+            let head =
+                "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close";
             let (chunked, answer) = raw(&server, format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n{chunks}0\r\n\r\n"));
             assert_eq!(chunked, status, "{path}, in chunks: {answer}");
             assert!((status == 413) == expected.is_some(), "{path}: {status}");
         }
     }
     // One that says less than it sends is cut there; what follows is no request.
-    let (status, _) = raw(&server, format!("POST {EVENTS} HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}GET / HTTP/1.1\r\n\r\n", json.0, json.1));
+    let (status, _) = raw(
+        &server,
+        format!(
+            "POST {EVENTS} HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}GET / HTTP/1.1\r\n\r\n",
+            json.0, json.1
+        ),
+    );
     assert_eq!(status, 202);
     assert_eq!(server.get("/api/v1/health").await["status"], "healthy");
 }
 
 #[actix_rt::test]
 async fn a_gigabyte_in_a_megabyte_is_refused_and_takes_no_memory() {
-    let limit: u64 = 16 << 20;
-    let server = Loghorn::start_with(&["--set", "ingest.max_body=16MiB"], &[]).await;
+    let limit: u64 = 64 << 20;
+    let server = Loghorn::start().await;
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     for _ in 0..1024 {
         bomb.write_all(&[b' '; 1 << 20]).unwrap();
@@ -251,7 +269,8 @@ async fn expressions_take_time_in_proportion_and_filters_are_bounded() {
     say(&format!("{} evil expressions on 100 kB took {:?}", evil.len(), began.elapsed()));
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     let with = |filters: Value| json!({"name": "n", "url": receiver.url(), "events": ["**"], "filters": filters});
-    let huge = ["(a{1000}){1000}", "((((a{10}){10}){10}){10}){10}", r"\pL{1000}", &"(a|b)".repeat(200_000), &"(".repeat(5000)];
+    let huge =
+        ["(a{1000}){1000}", "((((a{10}){10}){10}){10}){10}", r"\pL{1000}", &"(a|b)".repeat(200_000), &"(".repeat(5000)];
     let many = (0..10_000).map(|n| json!({"source": format!("s{n}")})).collect::<Vec<_>>();
     let mut deep = json!({"source": "a"});
     (0..100).for_each(|_| deep = json!({"not": deep.take()}));
@@ -292,11 +311,13 @@ async fn a_key_does_no_more_than_it_is_for_and_weak_secrets_are_refused() {
     for path in [format!("{SUBSCRIPTIONS}/{id}"), format!("{SUBSCRIPTIONS}/x")] {
         assert_eq!(server.call_as(key, "DELETE", &path, None).await.0, 403, "{path}");
     }
-    for secret in ["", " ", "12345678", "whsec_", "whsec_AAAA", "whsec_MTIzNDU2Nzg=", &"x".repeat(15), &"x".repeat(10_000)] {
+    for secret in
+        ["", " ", "12345678", "whsec_", "whsec_AAAA", "whsec_MTIzNDU2Nzg=", &"x".repeat(15), &"x".repeat(10_000)]
+    {
         let body = json!({"name": "n", "url": "http://127.0.0.1:4444/", "events": ["**"], "secret": secret});
         let (status, problem) = server.post(SUBSCRIPTIONS, &body).await;
         assert!(status == 422 && problem["errors"][0]["pointer"] == "/secret", "{secret:?}: {problem}");
-        assert!(secret.len() < 6 || !problem.to_string().contains(secret), "{problem}");
+        assert!(secret.len() <= "whsec_".len() || !problem.to_string().contains(secret), "{problem}");
     }
     assert_eq!(server.get("/api/v1/stats").await["subscription_stats"]["total"], 1);
 }

@@ -13,7 +13,8 @@ use crate::support::{
 };
 
 /// The attacks of the list that are made here.
-pub(crate) const MADE: [&str; 6] = ["dns-private", "dns-mixed", "dns-rebind", "dns-rebind-pool", "dns-flap", "dns-slow"];
+pub(crate) const MADE: [&str; 6] =
+    ["dns-private", "dns-mixed", "dns-rebind", "dns-rebind-pool", "dns-flap", "dns-slow"];
 
 const CLOSE: Mood = Mood::Answer(200, "Connection: close\r\n");
 
@@ -191,7 +192,10 @@ async fn a_name_server_that_is_silent_costs_its_own_endpoints_five_seconds_and_o
         let name = format!("sl{n}.test");
         dns.set(&name, Answer::Silence);
         let (id, _) = server
-            .subscribe(&format!("http://{name}:4444/"), json!({"name": name, "events": ["slow"], "retry": {"max_attempts": 1}}))
+            .subscribe(
+                &format!("http://{name}:4444/"),
+                json!({"name": name, "events": ["slow"], "retry": {"max_attempts": 1}}),
+            )
             .await;
         slow.push(id);
     }

@@ -52,7 +52,9 @@ async fn at_trace_level_nothing_secret_is_logged_or_stored() {
     for (path, key) in [("/api/v1/events", WRONG), ("/api/v1/keys", WRONG), ("/api/v1/ingest", WRONG)] {
         assert!(matches!(server.call_as(key, "POST", path, event.clone()).await.0, 401 | 403));
     }
-    for path in [format!("/api/v1/ingest?token={QUERY}"), format!("/api/v1/nothing?token={QUERY}"), format!("/docs?{QUERY}")] {
+    for path in
+        [format!("/api/v1/ingest?token={QUERY}"), format!("/api/v1/nothing?token={QUERY}"), format!("/docs?{QUERY}")]
+    {
         server.call_as("", "POST", &path, event.clone()).await;
     }
     let broken = format!("{{\"name\": \"n\", \"secret\": \"{OWN_SECRET}\", \"headers\": [\"{AUTHORIZATION}\"]");
@@ -65,7 +67,8 @@ async fn at_trace_level_nothing_secret_is_logged_or_stored() {
     secrets.extend([OWN_SECRET, AUTHORIZATION, QUERY, WRONG].map(str::to_owned));
     for secret in &secrets {
         // Of what has a beginning that everyone knows, the rest.
-        let secret = secret.trim_start_matches("whsec_").trim_start_matches("lh_admin_").trim_start_matches("lh_ingest_");
+        let secret =
+            secret.trim_start_matches("whsec_").trim_start_matches("lh_admin_").trim_start_matches("lh_ingest_");
         assert_eq!(server.said(secret), 0, "{secret} is in the log");
         assert_eq!(files_with(&server.data, secret), Vec::<String>::new(), "{secret} is on the disk");
     }

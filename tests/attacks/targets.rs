@@ -54,7 +54,13 @@ async fn server(dns: &Dns, more: &[&str]) -> Loghorn {
 }
 
 /// Every way in which a subscription gets `spec`'s URL or headers: the pointer that a refusal must name, and the answer.
-async fn every_way(server: &Loghorn, id: &str, member: &str, value: &Value, pointer: &str) -> Vec<(String, u16, Value)> {
+async fn every_way(
+    server: &Loghorn,
+    id: &str,
+    member: &str,
+    value: &Value,
+    pointer: &str,
+) -> Vec<(String, u16, Value)> {
     let mut whole = spec("https://example.com/");
     whole[member] = value.clone();
     let part = json!({ member: value });
@@ -110,7 +116,10 @@ async fn urls_get_what_they_must_and_a_refusal_touches_nothing() {
                     for (_, status, answer) in every_way_of_a_url(&server, &id, &url).await {
                         assert!(matches!(status, 200 | 201), "{name}: {answer}");
                         let kept: http::Uri = answer["url"].as_str().unwrap().parse().unwrap();
-                        assert!(url.contains(kept.host().unwrap()) || answer["url"] == "https://example.com/", "{name}");
+                        assert!(
+                            url.contains(kept.host().unwrap()) || answer["url"] == "https://example.com/",
+                            "{name}"
+                        );
                     }
                     assert_eq!(server.call("PUT", &path, Some(before.to_string())).await.0, 200);
                 }

@@ -270,25 +270,34 @@ fn broken(error: &io::Error) -> Error {
     Error::malformed(format!("the compressed body cannot be read: {error}"), remedy)
 }
 
-/// Everything that `from` gives, step by step within the limits.
+/// What is unpacked at a time.
+const PART_BYTES: usize = 1 << 20;
+
+/// Everything that `from` gives, part by part within the limits, and put together only once that is known to fit: a list
+/// that grows by copying would take three times as much of what is then refused.
 fn drain(mut from: impl Read, room: &mut Room) -> Result<Vec<u8>, Error> {
     let bytes_max = room.bytes_max;
-    let mut out: Vec<u8> = Vec::new();
-    let mut step = vec![0; 64 * 1024];
+    let (mut parts, mut total) = (Vec::new(), 0);
     loop {
-        let n = from.read(&mut step).map_err(|error| broken(&error))?;
-        if n == 0 {
-            return Ok(out);
-        }
-        if out.len() + n > bytes_max {
+        let mut part = Vec::new();
+        // One more than there may be tells that there are too many.
+        let wanted = PART_BYTES.min(bytes_max + 1 - total);
+        from.by_ref().take(wanted as u64).read_to_end(&mut part).map_err(|error| broken(&error))?;
+        total += part.len();
+        if total > bytes_max {
             return Err(Error::too_large(bytes_max, room.state.options.body_bytes_max));
         }
-        if out.capacity() - out.len() < n {
-            // Twice as much each time, but never more than there may be: both are held for a moment.
-            let capacity = (2 * out.capacity()).max(out.len() + n).min(bytes_max);
-            room.grow(capacity - out.capacity())?;
-            out.reserve_exact(capacity - out.len());
+        if part.is_empty() {
+            break;
         }
-        out.extend_from_slice(&step[..n]);
+        room.grow(part.capacity())?;
+        parts.push(part);
     }
+    if parts.len() <= 1 {
+        return Ok(parts.pop().unwrap_or_default());
+    }
+    let mut out = Vec::with_capacity(total);
+    // Each is let go of as soon as it is copied.
+    parts.into_iter().for_each(|part| out.extend_from_slice(&part));
+    Ok(out)
 }

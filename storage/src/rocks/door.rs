@@ -13,9 +13,9 @@ pub fn read(bytes: &[u8]) {
         let mut again = Vec::new();
         record::encode_event(&mut again, Seq(1), Some(&event.id), &event.head, event.tail());
         let read = record::decode_event(Seq(1), 1, &again);
-        assert!(read.is_ok_and(|read| {
-            (&read.head, &read.id, read.tail()) == (&event.head, &event.id, event.tail())
-        }));
+        assert!(
+            read.is_ok_and(|read| { (&read.head, &read.id, read.tail()) == (&event.head, &event.id, event.tail()) })
+        );
     }
     let _ = record::decode_event(Seq(1), 1, bytes);
     record::decode_id(bytes);

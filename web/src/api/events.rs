@@ -64,7 +64,8 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     let key = idempotency_key(&request)?;
-    let body::Body { bytes, room } = body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Strict).await?;
+    let body::Body { bytes, room } =
+        body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Strict).await?;
     let is_lines = request.content_type().to_ascii_lowercase().contains("ndjson");
     let (now, limits) = (state.system.clock().now(), state.system.limits());
     let is_small = bytes.len() <= INLINE_MAX;

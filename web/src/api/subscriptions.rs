@@ -125,7 +125,8 @@ async fn object(
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
     let mut object =
-        json::object(state, request, payload, &["regions", "filters", "auth", "tls", "retry", "rate_limit", "batch"]).await?;
+        json::object(state, request, payload, &["regions", "filters", "auth", "tls", "retry", "rate_limit", "batch"])
+            .await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);

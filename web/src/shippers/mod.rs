@@ -72,7 +72,8 @@ pub(crate) async fn ingest(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
-    let body::Body { bytes, room } = body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Lenient).await?;
+    let body::Body { bytes, room } =
+        body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Lenient).await?;
     let (context, is_form, limits) = (context(&state, &request), is_form(&request), state.system.limits());
     let is_small = bytes.len() <= INLINE_MAX;
     let decode = move || {
