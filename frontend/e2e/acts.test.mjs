@@ -86,6 +86,7 @@ describe("a server with traffic", () => {
     const rows = page.getByRole("listitem").filter({ hasText: "payment.processor.failure" })
     await rows.filter({ hasText: "delivered" }).first().waitFor()
     await rows.filter({ hasText: "dead" }).first().waitFor()
+    await page.getByRole("button", { name: "Retrying" }).click()
     await page
       .getByRole("listitem")
       .filter({ hasText: "inventory.stock.critical" })
@@ -314,13 +315,13 @@ describe("a server that asks for a key", () => {
     await go("/deliveries")
     await page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor()
     assert.deepEqual(await violations(page), [])
-    await page.getByLabel("Key").fill("lh_admin_wrong")
+    await page.getByLabel("Key", { exact: true }).fill("lh_admin_wrong")
     await page.getByRole("main").getByRole("button", { name: "Sign in" }).click()
     await page
       .getByRole("alert")
       .getByText(/not known/)
       .waitFor()
-    await page.getByLabel("Key").fill(server.adminKey())
+    await page.getByLabel("Key", { exact: true }).fill(server.adminKey())
     await page.getByRole("main").getByRole("button", { name: "Sign in" }).click()
     await page.getByRole("heading", { level: 1, name: "Deliveries" }).waitFor()
     await page.getByText("Nothing was delivered yet").waitFor()

@@ -45,10 +45,18 @@ describe("speed", () => {
 
   it(`scrolls ${SUBSCRIPTIONS} subscriptions with little work in each frame`, async () => {
     let next = 0
+    const subscribe = async (body) => {
+      const key = { "idempotency-key": body.name }
+      // A connection that was idle may be closed just as it is used; the same key makes no second one.
+      const answer = await server
+        .call("POST", "/api/v1/subscriptions", body, key)
+        .catch(() => server.call("POST", "/api/v1/subscriptions", body, key))
+      assert.equal(answer.status, 201, JSON.stringify(answer.body))
+    }
     const make = async () => {
       while (next < SUBSCRIPTIONS) {
         const number = next++
-        await server.post("/api/v1/subscriptions", {
+        await subscribe({
           name: `Subscription ${number}`,
           url: `${receiver.url}/ok?${number}`,
           events: [`load.type${number % 500}.*`],
@@ -62,7 +70,8 @@ describe("speed", () => {
     await page.getByText(`of ${(SUBSCRIPTIONS + 6).toLocaleString("en-US")}`).waitFor({ timeout: 60_000 })
     await page.waitForTimeout(1500)
     const session = await page.context().newCDPSession(page)
-    await session.send("Performance.enable")
+    // The processor's time: other load on the machine does not count.
+    await session.send("Performance.enable", { timeDomain: "threadTicks" })
     const script = async () =>
       (await session.send("Performance.getMetrics")).metrics.find((one) => one.name === "ScriptDuration").value
     const before = await script()

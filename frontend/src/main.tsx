@@ -5,6 +5,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query"
 import { createRoot } from "react-dom/client"
 import { BrowserRouter } from "react-router"
 import { openLink } from "./api/login"
+import { allSubscriptions } from "./api/queries"
 import { tokenOfFragment } from "./api/session"
 import { App } from "./app"
 import { Feed } from "./live/feed"
@@ -41,6 +42,8 @@ async function start(): Promise<void> {
   if (token) await openLink(token).catch((error) => (trouble = error))
   const feed = new Feed(client, { url: socketUrl })
   feed.start()
+  // What the first page shows is on its way while its code is.
+  void client.prefetchQuery({ queryKey: ["subscriptions"], queryFn: allSubscriptions })
   createRoot(document.getElementById("root") as HTMLElement).render(
     <CacheProvider value={cache}>
       <ThemeProvider theme={theme} defaultMode="system" disableTransitionOnChange={false}>

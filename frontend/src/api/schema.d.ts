@@ -456,6 +456,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/receiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The built-in receiver and what arrived there. */
+        get: operations["get /api/v1/receiver"];
+        /** Say how it is to answer. */
+        put: operations["put /api/v1/receiver"];
+        post?: never;
+        /** Forget what arrived. */
+        delete: operations["delete /api/v1/receiver"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is calling: a session, a key, or anybody where none is needed. */
+        get: operations["get /api/v1/session"];
+        put?: never;
+        /** Open a session: the answer sets its cookie. */
+        post: operations["post /api/v1/session"];
+        /** End the session. */
+        delete: operations["delete /api/v1/session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a link that lets a browser in, once and within a minute, with what the caller's key may do. */
+        post: operations["post /api/v1/session/link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats": {
         parameters: {
             query?: never;
@@ -465,6 +520,57 @@ export interface paths {
         };
         /** Counts. */
         get: operations["get /api/v1/stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why attempts failed. */
+        get: operations["get /api/v1/stats/failures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened in time, of all endpoints or of one subscription's. */
+        get: operations["get /api/v1/stats/series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How some subscriptions fared. */
+        get: operations["get /api/v1/stats/subscriptions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -597,6 +703,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/subscriptions/{id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The secrets that sign now, the present one first. */
+        get: operations["get /api/v1/subscriptions/{id}/secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/secrets/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace the secret. The one before signs too until the overlap is over. */
+        post: operations["post /api/v1/subscriptions/{id}/secrets/rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{id}/secrets/{number}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show a secret. That it was shown is in the audit log. */
+        post: operations["post /api/v1/subscriptions/{id}/secrets/{number}/reveal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/subscriptions/{id}/shadow": {
         parameters: {
             query?: never;
@@ -625,6 +782,26 @@ export interface paths {
         put?: never;
         /** Send a synthetic, marked event to this subscription alone, through the real path. */
         post: operations["post /api/v1/subscriptions/{id}/test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ws-ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket that opens one socket (`/api/v1/ws`) within a minute, for clients that can show neither key nor cookie
+         *     there.
+         */
+        post: operations["post /api/v1/ws-ticket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -666,6 +843,56 @@ export interface components {
             /** @description Always `accepted`. */
             status: string;
         };
+        /** @description How it answers. */
+        Answer: {
+            /**
+             * Format: int32
+             * @description With this status code.
+             */
+            status: number;
+        } | "slow" | "hang";
+        /** @description What lets webhooks in at their receiver. */
+        Auth: {
+            /** @description At most 4096 bytes. */
+            password: string;
+            /** @enum {string} */
+            type: "basic";
+            /** @description Without a colon. */
+            username: string;
+        } | {
+            /** @description Letters, digits and `-._~+/=`. */
+            token: string;
+            /** @enum {string} */
+            type: "bearer";
+        } | {
+            /**
+             * @description Its name.
+             * @example X-Api-Key
+             */
+            name: string;
+            /** @enum {string} */
+            type: "header";
+            /** @description Its value. */
+            value: string;
+        } | {
+            /** @description Whom the token is for, where the server wants to know. */
+            audience?: string | null;
+            /** @description `basic`: id and secret go in `Authorization`; `post`: in the body. `basic` where absent. */
+            client_auth?: string | null;
+            /** @description Who asks. */
+            client_id: string;
+            /** @description What proves it. */
+            client_secret: string;
+            /** @description What the token is to be good for; parted by spaces. */
+            scope?: string | null;
+            /**
+             * @description Where tokens are fetched; held to the same rules as a webhook's URL.
+             * @example https://login.example.com/oauth/token
+             */
+            token_url: string;
+            /** @enum {string} */
+            type: "oauth2";
+        };
         /** @description What a backfill is to do. */
         BackfillBody: {
             /** @description Only count what would be sent. */
@@ -702,6 +929,21 @@ export interface components {
              * @example 5s
              */
             max_wait?: string | null;
+        };
+        /** @description Attempts that failed alike. */
+        Cause: {
+            /** @description What they came to. */
+            class: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: int32
+             * @description The status code, where an answer came.
+             */
+            status_code?: number | null;
         };
         /** @description How the circuit of a subscription's own URL stands, and those of its regions. */
         Circuit: components["schemas"]["Standing"] & {
@@ -936,6 +1178,40 @@ export interface components {
             set_aside?: string | null;
             /** @description For each subscription how it was decided, and how it would be now. */
             subscriptions: components["schemas"]["OfSubscription"][];
+        };
+        /** @description Failed attempts by what they came to. */
+        Failures: {
+            /** @description Most first. */
+            items: components["schemas"]["Cause"][];
+        };
+        /** @description How one subscription fared. */
+        Figures: {
+            /**
+             * Format: int64
+             * @description Deliveries that ended with a 2xx.
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Deliveries that were given up.
+             */
+            failed: number;
+            /** @description The minute of its last attempt in that time. */
+            last_at?: string | null;
+            /**
+             * Format: double
+             * @description The time that 95 % of the attempts did not exceed, in milliseconds, within a fifth.
+             */
+            p95_ms?: number | null;
+            /** @description Deliveries that ended, in 24 equal steps; null where there was no attempt. */
+            spark: (number | null)[];
+            /** @description Which. */
+            subscription_id: string;
+            /**
+             * Format: double
+             * @description 100 · delivered ÷ (delivered + failed); null where nothing ended.
+             */
+            success_rate?: number | null;
         };
         /** @description Which dead letters. All members must hold. */
         Filter: {
@@ -1259,6 +1535,13 @@ export interface components {
              */
             waiting_counted: number;
         };
+        /** @description A link that lets a browser in, once. */
+        Link: {
+            /** @description Until when it works. */
+            expires_at?: string | null;
+            /** @description To be put behind `#login=` in the dashboard's address; null where no key is needed. */
+            token?: string | null;
+        };
         /** @description A key that was just made. */
         NewKey: {
             /** @description When it was made. */
@@ -1298,6 +1581,7 @@ export interface components {
         };
         /** @description What may be left out of a subscription. */
         Optional: {
+            auth?: components["schemas"]["Auth"] | null;
             batch?: components["schemas"]["Batch"] | null;
             /** @description More words for people; at most 4000 characters. */
             description?: string | null;
@@ -1348,6 +1632,7 @@ export interface components {
              * @example 10s
              */
             timeout?: string | null;
+            tls?: components["schemas"]["Tls"] | null;
         };
         /** @description One page of a list. */
         Page_Delivery: {
@@ -1554,6 +1839,25 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        Page_SigningSecret: {
+            /** @description What is on it. */
+            items: {
+                /** @description When it was made. */
+                created_at: string;
+                /** @description Until when it signs; null: until it is replaced. */
+                expires_at?: string | null;
+                /**
+                 * Format: int32
+                 * @description 1 for the first, one more with each change.
+                 */
+                number: number;
+                /** @description `present`, or `previous`: it signs too, until it expires. */
+                state: string;
+            }[];
+            /** @description Continue with `?cursor=`; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         Page_Value: {
             /** @description What is on it. */
             items: unknown[];
@@ -1617,6 +1921,49 @@ export interface components {
              */
             tls_ms?: number | null;
         };
+        /** @description What happened in one step. */
+        Point: {
+            /**
+             * Format: int64
+             * @description Events stored; null where one subscription is asked for.
+             */
+            accepted?: number | null;
+            /**
+             * Format: int64
+             * @description Its beginning, in milliseconds since 1970.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Deliveries that were given up.
+             */
+            dead: number;
+            /**
+             * Format: int64
+             * @description Deliveries that ended with a 2xx.
+             */
+            delivered: number;
+            /**
+             * Format: double
+             * @description The time that half of the attempts did not exceed, in milliseconds, within a fifth; null where there were none.
+             */
+            p50_ms?: number | null;
+            /**
+             * Format: double
+             * @description The same of 95 %.
+             */
+            p95_ms?: number | null;
+            /**
+             * Format: double
+             * @description The same of 99 %.
+             */
+            p99_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Failed attempts that are tried again.
+             */
+            retrying: number;
+        };
         /** @description What went wrong, why, and what to do. */
         Problem: {
             /** @description What exactly is wrong. */
@@ -1645,6 +1992,39 @@ export interface components {
              * @example 50
              */
             per_second: number;
+        };
+        /** @description One request as it arrived. */
+        Received: {
+            /**
+             * Format: int32
+             * @description The status code that it was answered with.
+             */
+            answered: number;
+            /** @description The first 64 KiB of its body, read as UTF-8. */
+            body: string;
+            /** @description The bytes of the whole body. */
+            body_bytes: number;
+            /** @description Its headers; what looks like a credential is masked. */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Ascending from 1.
+             */
+            number: number;
+            /** @description When it arrived. */
+            received_at: string;
+            /**
+             * @description `yes`, `no`, `stale` or `unsigned`: what the receiver itself found, with the secrets of the subscriptions that send
+             *     here.
+             */
+            verified: components["schemas"]["Verified"];
+        };
+        /** @description How it is to answer. */
+        ReceiverBody: {
+            /** @description `{"status": 503}`, `"slow"` (200 after five seconds) or `"hang"`. */
+            answer: components["schemas"]["Answer"];
         };
         /**
          * @description Other URLs, by a value inside the event. Each has its own queue, circuit breaker and window, and holds up no other.
@@ -1723,6 +2103,20 @@ export interface components {
              */
             max_attempts?: number | null;
         };
+        /** @description A secret that was just made, or is revealed. */
+        RevealedSecret: {
+            /**
+             * Format: int32
+             * @description Which it is.
+             */
+            number: number;
+            /** @description Those that sign beside the present one, newest first; only in the answer to a change. */
+            previous?: components["schemas"]["SigningSecret"][];
+            /** @description The secret itself. */
+            secret: string;
+            /** @description The same in the form that stock Standard Webhooks verifiers take. */
+            whsec: string;
+        };
         /** @description Where the new master key is. */
         RotateBody: {
             /**
@@ -1783,6 +2177,44 @@ export interface components {
              * @example 17:00
              */
             to?: string | null;
+        };
+        /** @description How a secret is replaced. */
+        SecretRotation: {
+            /**
+             * @description How long the one before signs too, `0s` to `720h`; `24h` where absent. `0s` ends all earlier ones at once.
+             * @example 24h
+             */
+            overlap?: string | null;
+            /** @description The new one: 16 to 256 characters, or `whsec_` and base64. Generated where absent. */
+            secret?: string | null;
+        };
+        /** @description What happened, step by step. */
+        Series: {
+            /** @description One for each step, ascending; the last may still grow. */
+            points: components["schemas"]["Point"][];
+            /**
+             * Format: int64
+             * @description The length of a step, in milliseconds.
+             */
+            step_ms: number;
+        };
+        /** @description Who is calling. */
+        Session: {
+            /** @description When the session ends; null for a key. */
+            expires_at?: string | null;
+            /** @description Whether nobody may call without a key. */
+            key_required: boolean;
+            /** @description The name of the key; null where none is needed and none was shown. */
+            name?: string | null;
+            /** @description What it may do. */
+            scope: string;
+        };
+        /** @description What opens a session: one of them. */
+        SessionBody: {
+            /** @description A key with the scope `read`, `manage` or `admin`. */
+            key?: string | null;
+            /** @description The token of a link. */
+            token?: string | null;
         };
         /** @description What a shadow would have sent: how much in all, and one page of the events. */
         Shadowed: {
@@ -1877,6 +2309,20 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description A signing secret, without its text. */
+        SigningSecret: {
+            /** @description When it was made. */
+            created_at: string;
+            /** @description Until when it signs; null: until it is replaced. */
+            expires_at?: string | null;
+            /**
+             * Format: int32
+             * @description 1 for the first, one more with each change.
+             */
+            number: number;
+            /** @description `present`, or `previous`: it signs too, until it expires. */
+            state: string;
+        };
         /** @description How a circuit stands. */
         Standing: {
             /** @description `closed`: attempts flow. `open`: nothing is attempted. `half_open`: one attempt at a time. */
@@ -1917,6 +2363,11 @@ export interface components {
             /** @description Where its webhooks go. */
             url: string;
         };
+        /** @description How some subscriptions fared. */
+        SubscriptionFigures: {
+            /** @description In the order of their ids in the query; those that are no more are left out. */
+            items: components["schemas"]["Figures"][];
+        };
         /** @description What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default. */
         SubscriptionPatch: components["schemas"]["Optional"] & {
             /** @description Event types and patterns. */
@@ -1953,12 +2404,47 @@ export interface components {
             /** @description The last 200 events where absent. */
             sample?: components["schemas"]["Sample"];
         };
+        /** @description The receiver. */
+        TestReceiver: {
+            /** @description How it answers. */
+            answer: components["schemas"]["Answer"];
+            /** @description The newest of them, at most 200, newest first. */
+            items: components["schemas"]["Received"][];
+            /** @description Why not. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Requests that came since the start.
+             */
+            seen: number;
+            /** @description The URL that webhooks are sent to; null where it cannot be reached by them. */
+            url?: string | null;
+        };
         /** @description What a test event became. */
         Tested: {
             /** @description The delivery. */
             delivery_id: string;
             /** @description The event. */
             event_id: string;
+        };
+        /** @description A ticket for one socket. */
+        Ticket: {
+            /** @description Until when it works. */
+            expires_at?: string | null;
+            /** @description To be put behind `?ticket=` in the socket's address; null where no key is needed. */
+            ticket?: string | null;
+        };
+        /** @description How a receiver is spoken to by TLS; all of it in PEM. It is verified always, by its name too. */
+        Tls: {
+            /** @description The authorities that may vouch for the receiver, instead of the platform's; at most 64 KiB. */
+            ca?: string | null;
+            /** @description The certificate that is shown to a receiver that asks for one, with those that vouch for it; at most 32 KiB. */
+            certificate?: string | null;
+            /**
+             * @description The key of that certificate (PKCS#8, SEC1 or PKCS#1), at most 16 KiB. Masked when shown; the mask sent back means
+             *     "as it was".
+             */
+            key?: string | null;
         };
         /** @description One event of a trial. */
         Tried: {
@@ -1974,6 +2460,11 @@ export interface components {
              */
             seq?: number | null;
         };
+        /**
+         * @description What verifying came to.
+         * @enum {string}
+         */
+        Verified: "yes" | "no" | "stale" | "unsigned";
     };
     responses: never;
     parameters: never;
@@ -2967,6 +3458,183 @@ export interface operations {
             };
         };
     };
+    "get /api/v1/receiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestReceiver"];
+                };
+            };
+        };
+    };
+    "put /api/v1/receiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReceiverBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestReceiver"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete /api/v1/receiver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "get /api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete /api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "post /api/v1/session/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Link"];
+                };
+            };
+        };
+    };
     "get /api/v1/stats": {
         parameters: {
             query?: never;
@@ -2982,6 +3650,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Stats"];
+                };
+            };
+        };
+    };
+    "get /api/v1/stats/failures": {
+        parameters: {
+            query?: {
+                range?: string;
+                since?: string;
+                until?: string;
+                subscription?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failures"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/stats/series": {
+        parameters: {
+            query?: {
+                /** @description up to now: 1m to 7d; 1h where absent */
+                range?: string;
+                since?: string;
+                until?: string;
+                /** @description whole minutes; 1m where absent */
+                step?: string;
+                subscription?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/stats/subscriptions": {
+        parameters: {
+            query: {
+                /** @description 1 to 500, joined by commas */
+                ids: string;
+                /** @description up to now: 1m to 7d; 24h where absent */
+                range?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionFigures"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3335,6 +4102,106 @@ export interface operations {
             };
         };
     };
+    "get /api/v1/subscriptions/{id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SigningSecret"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/secrets/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealedSecret"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/{id}/secrets/{number}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealedSecret"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get /api/v1/subscriptions/{id}/shadow": {
         parameters: {
             query?: {
@@ -3384,6 +4251,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/ws-ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
                 };
             };
         };

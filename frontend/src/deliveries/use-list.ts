@@ -30,7 +30,8 @@ export interface DeliveryList {
 }
 
 export function useDeliveryList(text: string): DeliveryList {
-  const { tail: feedTail } = useFeed()
+  const feed = useFeed()
+  const feedTail = feed.tail
   const { link } = useFeedState()
   const byId = useSubscriptionsById()
   const query = useMemo(() => parseQuery(text), [text])
@@ -107,16 +108,11 @@ export function useDeliveryList(text: string): DeliveryList {
       })
   }, [params, tail])
 
-  // The top bar's "Paused" belongs to whichever list stands still.
-  useEffect(() => (state.held ? feedTail.hold() : feedTail.resume()), [state.held, feedTail])
-  useEffect(() => () => feedTail.resume(), [feedTail])
-  useEffect(
-    () =>
-      feedTail.subscribe(() => {
-        if (!feedTail.get().held && tail.get().held) tail.resume()
-      }),
-    [feedTail, tail],
-  )
+  // The top bar says so, too, and lets it move again.
+  useEffect(() => {
+    feed.hold(state.held ? tail : null)
+  }, [state.held, feed, tail])
+  useEffect(() => () => feed.hold(null), [feed])
 
   useSyncExternalStore(eventTypes.subscribe, eventTypes.version)
   const now = Date.now()

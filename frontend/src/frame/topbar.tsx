@@ -13,7 +13,7 @@ import { count, rate } from "../format/number"
 import { eventAsCli, eventAsCurl, testEvent } from "../format/snippets"
 import { clock } from "../format/time"
 import { rates } from "../live/samples"
-import { useFeed, useFeedState, useSamples, useTail } from "../live/use-feed"
+import { useFeedState, useHeld, useSamples } from "../live/use-feed"
 import { PLACES } from "./places"
 import { sendAndSay } from "./test-event"
 
@@ -49,8 +49,7 @@ export function TopBar({ onFind, onHelp }: { onFind: () => void; onHelp: () => v
 /** Whether what is shown moves, and how fast events come. */
 function Live() {
   const { link } = useFeedState()
-  const { tail } = useFeed()
-  const { held, fresh } = useTail()
+  const held = useHeld()
   const events = rates(useSamples()).events
   const { ok } = useSyncExternalStore(reach.subscribe, reach.get)
   const speed = <span className="rate">{events === null ? "–" : rate(events)} events/s</span>
@@ -62,8 +61,8 @@ function Live() {
     )
   if (held)
     return (
-      <button type="button" className="live waits" onClick={() => tail.resume()} title="Let the list move again">
-        <span className="lamp" /> Paused{fresh > 0 && ` · ${count(fresh)} new`} {speed}
+      <button type="button" className="live waits" onClick={held.resume} title="Let the list move again">
+        <span className="lamp" /> Paused{held.fresh > 0 && ` · ${count(held.fresh)} new`} {speed}
       </button>
     )
   if (link === "live")

@@ -27,13 +27,23 @@ export interface FeedState {
   tail: { seen: number; shown: number } | null
   /** Frames that the server left out for this client, so far. */
   dropped: number
+  /** The list that stands still, if one does. */
+  held: Tail | null
 }
 
 export class Feed {
   readonly tail = new Tail()
   readonly samples = new Samples()
   readonly socket: Socket
-  #state: FeedState = { link: "connecting", stats: null, bucket: null, attention: [], tail: null, dropped: 0 }
+  #state: FeedState = {
+    link: "connecting",
+    stats: null,
+    bucket: null,
+    attention: [],
+    tail: null,
+    dropped: 0,
+    held: null,
+  }
   #listeners = new Set<() => void>()
   #hidden = false
   #counted: { at: number; seen: number; shown: number }[] = []
@@ -68,6 +78,11 @@ export class Feed {
   follow(ids: readonly string[]): void {
     if (ids.length) this.socket.sub("delivery", { ids })
     else this.socket.unsub("delivery")
+  }
+
+  /** Tells the frame which list stands still. */
+  hold(tail: Tail | null): void {
+    if (this.#state.held !== tail) this.#set({ held: tail })
   }
 
   #seen = () => {

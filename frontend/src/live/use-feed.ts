@@ -28,3 +28,12 @@ export function useSamples() {
   const { samples } = useFeed()
   return useSyncExternalStore(samples.subscribe, samples.get)
 }
+
+/** The list that stands still, or `null`. */
+export function useHeld() {
+  const feed = useFeed()
+  const { held } = useFeedState()
+  const tail = held ?? feed.tail
+  const state = useSyncExternalStore(tail.subscribe, tail.get)
+  return held && state.held ? { fresh: state.fresh, resume: () => held.resume() } : null
+}

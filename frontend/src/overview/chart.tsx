@@ -175,7 +175,7 @@ function Panes({
     const base = (height: number, isLast: boolean, series: uPlot.Series[]): uPlot.Options => ({
       width: top.clientWidth,
       height,
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       tzDate: (seconds) => (utc ? uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000)),
       legend: { show: false },
       cursor: {

@@ -7,7 +7,7 @@ import { usePrefs } from "../components/prefs"
 import { DeliveryRow, useNames } from "../deliveries/row"
 import { count, plural } from "../format/number"
 import { parse } from "../format/time"
-import { useFeed, useTail } from "../live/use-feed"
+import { useTail } from "../live/use-feed"
 import { useActivity } from "./activity"
 import { AttentionPanel, useNeeds } from "./attention"
 import { ActivityChart } from "./chart"
@@ -61,7 +61,6 @@ export default function Overview() {
 }
 
 function LiveDeliveries() {
-  const { tail } = useFeed()
   const { rows: live } = useTail()
   const asked = useDeliveries({ limit: ROWS })
   const known = new Map((asked.data?.items ?? []).map((delivery) => [delivery.id, toRow(delivery)]))
@@ -72,9 +71,7 @@ function LiveDeliveries() {
     <section className="panel live-panel" aria-label="Live deliveries">
       <div className="panel-head ruled">
         <h2>Live deliveries</h2>
-        <Link to="/deliveries" onClick={() => tail.resume()}>
-          Open the live tail
-        </Link>
+        <Link to="/deliveries">Open the live tail</Link>
       </div>
       {asked.error && !asked.data ? (
         <div className="panel-body" style={{ paddingTop: 16 }}>

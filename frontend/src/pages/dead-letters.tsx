@@ -1,9 +1,9 @@
 import Button from "@mui/material/Button"
 import { useState } from "react"
 import { Link } from "react-router"
-import { useGroups, useJobs, useSubscriptionsById } from "../api/queries"
+import { useGroups, useJobs, useSubscriptionStats, useSubscriptionsById } from "../api/queries"
 import type { Group } from "../api/types"
-import { Ago, Bones, Empty, Head, HealthState, State, Trouble } from "../components/parts"
+import { Ago, Bones, Empty, Head, HealthState, Trouble } from "../components/parts"
 import { sayProblem } from "../components/say"
 import { ActDialog, type Selection } from "../dead-letters/act-dialog"
 import { useDiscards } from "../dead-letters/discard"
@@ -18,6 +18,9 @@ export default function DeadLetters() {
   const groups = useGroups()
   const jobs = useJobs()
   const byId = useSubscriptionsById()
+  const ids = [...new Set((groups.data?.items ?? []).flatMap((group) => group.subscription_id ?? []))].slice(0, 500)
+  const figures = useSubscriptionStats(ids).data?.items
+  const success = (id: string) => figures?.find((one) => one.subscription_id === id)?.success_rate
   const [asked, setAsked] = useState<Selection | null>(null)
   const { hidden, discard } = useDiscards()
 
@@ -103,9 +106,9 @@ export default function DeadLetters() {
                   </span>
                   <span>
                     {subscription ? (
-                      <HealthState health={healthOf(subscription, undefined)} />
+                      <HealthState health={healthOf(subscription, success(subscription.id))} />
                     ) : (
-                      <State tone="plain" icon="dot" word="–" />
+                      <span className="muted">–</span>
                     )}
                   </span>
                   <span className="muted small">

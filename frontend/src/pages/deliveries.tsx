@@ -185,7 +185,7 @@ function Speed({ held }: { held: boolean }) {
   const { link, tail } = useFeedState()
   const events = rates(useSamples()).events
   if (held) return <>Stands still, newest first.</>
-  if (link === "live" && !tail) return <>Live tail, newest first.</>
+  if (link === "live" && !tail?.seen) return <>Live tail, newest first.</>
   if (link === "live" && tail)
     return <>{`Live tail, newest first. Showing ${rate(tail.shown)} of ${rate(tail.seen)} per second.`}</>
   return <>{`Newest first, asked every 5 s.${events ? ` ${rate(events)} events/s.` : ""}`}</>

@@ -110,7 +110,7 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
           "PATCH",
           `/api/v1/subscriptions/${encodeURIComponent(base.id)}`,
           await patchOf(draft, base),
-          { "If-Match": `"${base.version}"` },
+          { "If-Match": `"v${base.version}"` },
         )
         say(`${changed.name} is saved`)
         navigate(`/subscriptions/${changed.id}`)

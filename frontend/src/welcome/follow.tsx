@@ -104,7 +104,7 @@ export function Follow({ sent, subscriptionId }: { sent: Sent | null; subscripti
                 : verdict(last.class, last.status_code).text,
             state: "bad",
           }
-        : { title: "200 OK", detail: "", state: "waits" },
+        : { title: "Answer", detail: "", state: "waits" },
   ]
   return (
     <>
