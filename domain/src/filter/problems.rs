@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::expression::check_speed;
+use super::{EXPRESSION_BYTES_MAX, expression::check_speed};
 use crate::{Problem, pointer_part};
 
 /// Most conditions in one filter: members, paths, operators, and filters within groups.
@@ -104,8 +104,8 @@ impl Problems {
             self.add(place, format!("a filter holds at most {REGEXES_MAX} regular expressions"));
             return false;
         }
-        // One that is too slow by itself is refused by itself.
-        let places = check_speed(text).unwrap_or_default();
+        // One that is too long or too slow by itself is refused by itself.
+        let places = if text.len() > EXPRESSION_BYTES_MAX { 0 } else { check_speed(text).unwrap_or_default() };
         self.places += places;
         if self.places > PLACES_MAX {
             let detail = format!(
