@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_rt::task::JoinHandle;
-use actix_web::{HttpServer, dev::ServerHandle};
+use actix_web::dev::ServerHandle;
 use loghorn_actors::{KEYRING, MasterError, Options, Random, Recovered, System, Vault, VaultError};
 use loghorn_domain::{Clock, Timestamp, retry::Dice};
 use loghorn_storage::{Closing, Store, rocks};
@@ -23,6 +23,7 @@ use crate::{
     config::{Config, ConfigError, ServeArgs},
     connections::Connections,
     files::{self, Share},
+    listener::{self, Size},
     telemetry,
 };
 
@@ -31,14 +32,8 @@ const EXIT_CONFIG: u8 = 78;
 /// Connections that wait to be accepted. Beyond that a client tries again, but only after a second.
 #[cfg(unix)]
 const BACKLOG: i32 = 2048;
-/// Threads beside each HTTP thread that read large bodies: what they need for a moment is not spread wider than helps.
-const DECODERS: usize = 2;
 /// How long the store may take to close after everything else has ended.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
-/// How long a client may take for the TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running Loghorn.
 pub struct App {
@@ -163,31 +158,12 @@ impl App {
             },
             random,
         );
-        let new = move || actix_web::App::new().configure(loghorn_web::configure(state.clone()));
-        let connections = Connections::new(
-            config.connections_per_address,
-            config.behind_tls_proxy,
-            share.connections * config.workers,
-        );
-        let server = HttpServer::new(new)
-            .on_connect(move |connection, extensions| connections.made(connection, extensions))
-            .workers(config.workers)
-            .max_connections(share.connections)
-            // Whoever is at the handshake holds a connection, and no more than that.
-            .max_connection_rate(share.connections)
-            .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-            .worker_max_blocking_threads(DECODERS)
-            .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout(config.drain.as_secs())
-            .disable_signals();
-        let server = match &certificate {
-            Some(certificate) => {
-                let config = certificate.server_config().map_err(std::io::Error::other);
-                config.and_then(|config| server.listen_rustls_0_23(listener, config))
-            }
-            None => server.listen(listener),
-        };
-        let server = server.map_err(StartError::Server)?.run();
+        let all = share.connections * config.workers;
+        let connections = Connections::new(config.connections_per_address, config.behind_tls_proxy, all);
+        let tls = certificate.as_ref().map(Certificate::server_config).transpose();
+        let tls = tls.map_err(|error| StartError::Server(std::io::Error::other(error)))?;
+        let size = Size { workers: config.workers, connections: share.connections, drain: config.drain };
+        let server = listener::serve(listener, tls, state, connections, &size).map_err(StartError::Server)?;
         let handle = server.handle();
         actix_rt::spawn(server);
         let watching = certificate.map(|certificate| actix_rt::spawn(certificate.watch(clock, told)));

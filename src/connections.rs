@@ -1,24 +1,19 @@
 //! How many connections one address may hold, so that none takes what all others need.
 //!
-//! A connection that is too many is shut as soon as it is made. Loopback is everybody on this machine, and a proxy that
+//! A connection that is too many is closed as soon as it is made, before its TLS handshake. Loopback is everybody on this machine, and a proxy that
 //! we stand behind is everybody beyond it, so neither is bounded unless a number is set. An IPv6 network of 64 bits is one
 //! address.
 
 use std::{
-    any::Any,
     collections::HashMap,
     net::IpAddr,
-    os::fd::AsFd,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
-use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::{dev::Extensions, rt::net::TcpStream};
 use loghorn_domain::access;
-use rustix::net::{Shutdown, shutdown};
 
 /// The part of all connections that one address may hold, where no number is set.
 const PART: usize = 4;
@@ -35,7 +30,7 @@ pub(crate) struct Connections {
 }
 
 /// A connection's place; given back when that ends.
-struct Place {
+pub(crate) struct Place {
     connections: Arc<Connections>,
     address: IpAddr,
 }
@@ -51,25 +46,16 @@ impl Connections {
         Arc::new(Self { max, is_for_all: set.is_some(), held: Mutex::default(), was_told: AtomicBool::new(false) })
     }
 
-    /// A connection was made; it is shut again where its address has too many.
-    pub(crate) fn made(self: &Arc<Self>, connection: &dyn Any, extensions: &mut Extensions) {
-        let over_tls = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
-        let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(over_tls) else { return };
-        let Ok(peer) = stream.peer_addr() else { return };
-        match self.take(peer.ip()) {
-            Some(place) => drop(extensions.insert(place)),
-            None => {
-                if !self.was_told.swap(true, Relaxed) {
-                    let (address, max) = (peer.ip(), self.max);
-                    tracing::warn!(%address, max, "an address holds too many connections; further ones are cut");
-                }
-                // It may have ended by itself.
-                let _ = shutdown(stream.as_fd(), Shutdown::Both);
-            }
+    /// A place for a connection that was made, if its address may have one more; given back when that is dropped.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let place = self.place(address);
+        if place.is_none() && !self.was_told.swap(true, Relaxed) {
+            tracing::warn!(%address, max = self.max, "an address holds too many connections; further ones are closed");
         }
+        place
     }
 
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Place>> {
+    fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let is_bounded = self.is_for_all || !address.to_canonical().is_loopback();
         let address = access::network(address);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,7 +64,7 @@ impl Connections {
             return None;
         }
         *count += 1;
-        Some(Arc::new(Place { connections: self.clone(), address }))
+        Some(Place { connections: self.clone(), address })
     }
 }
 

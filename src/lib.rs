@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod connections;
 mod files;
+mod listener;
 mod telemetry;
 
 pub use admin_key::AdminKeyError;

@@ -370,3 +370,22 @@ async fn whoever_says_nothing_holds_no_place_for_ever() {
     assert_eq!(found.expect("it does not recover")["status"], "healthy");
     say(&format!("answers again after {:?}", began.elapsed()));
 }
+
+#[actix_rt::test]
+async fn whoever_is_at_the_handshake_counts_among_its_addresss_connections() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    authority.issue("localhost", FAR).write(folder.path());
+    let server = start(folder.path(), &["--set", "connections_per_address=5"]).await;
+    let fds = server.fds();
+    let silent: Vec<_> = (0..5).map(|_| TcpStream::connect(server.addr).unwrap()).collect();
+    until("they are let in", 4, || async { server.fds() >= fds + 5 }).await;
+    let is_closed = || {
+        let mut stream = TcpStream::connect(server.addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        matches!(stream.read(&mut [0]), Ok(0))
+    };
+    assert!(is_closed(), "one too many waits for its handshake");
+    drop(silent);
+    until("another may come", 10, || async { !is_closed() }).await;
+    assert_eq!(health(&server, &client(&authority)).await["status"], "healthy");
+}

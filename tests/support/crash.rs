@@ -10,12 +10,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
 
-use super::{Loghorn, Mood, Receiver, receiver::Webhook, until};
+use super::{Loghorn, Mood, Receiver, receiver::Webhook};
 
 /// Senders under way, and the ids of what was answered with 2xx.
 pub struct Load {
@@ -84,13 +84,16 @@ pub async fn start(data: Option<&Path>) -> (Loghorn, Receiver, Receiver) {
 /// After the last restart: what was accepted is in the log once and arrived where the receiver is well; for the other
 /// each event waits or is a dead letter.
 pub async fn check(server: &Loghorn, receiver: &Receiver, accepted: &BTreeSet<String>) {
-    until("everything is routed and delivered", 120, || async {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let stats = loop {
         let stats = server.get("/api/v1/stats").await;
         let last = &stats["event_stats"]["last_seq"];
-        *last == stats["event_stats"]["routed_seq"] && *last == stats["delivery_stats"]["delivered"]
-    })
-    .await;
-    let stats = server.get("/api/v1/stats").await;
+        if *last == stats["event_stats"]["routed_seq"] && *last == stats["delivery_stats"]["delivered"] {
+            break stats;
+        }
+        assert!(Instant::now() < deadline, "not everything is routed and delivered within 120 s: {stats}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     let events = stats["event_stats"]["last_seq"].as_u64().unwrap();
     assert_eq!(
         stats["delivery_stats"]["total_deliveries"],
