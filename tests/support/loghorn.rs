@@ -227,7 +227,9 @@ impl Loghorn {
         let mut cursor = String::new();
         loop {
             let page = self.get(&format!("/api/v1/events?limit=500{cursor}")).await;
-            for event in page["items"].as_array().unwrap() {
+            // Beside its own, which tell of deliveries.
+            let is_own = |event: &&Value| event["event_type"].as_str().unwrap().starts_with("loghorn.");
+            for event in page["items"].as_array().unwrap().iter().filter(|event| !is_own(event)) {
                 *ids.entry(event["id"].as_str().unwrap().to_owned()).or_default() += 1;
             }
             let Some(next) = page["next_cursor"].as_str() else { return ids };
