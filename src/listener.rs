@@ -5,7 +5,10 @@
 
 use std::{fmt, io, net::TcpListener, sync::Arc, time::Duration};
 
-use actix_http::{HttpService, HttpServiceBuilder, Request, Response, TlsAcceptorConfig, body::{BoxBody, MessageBody}};
+use actix_http::{
+    HttpService, HttpServiceBuilder, Request, Response, TlsAcceptorConfig,
+    body::{BoxBody, MessageBody},
+};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, apply_fn_factory, map_config};
 use actix_tls::accept::max_concurrent_tls_connect;
 use actix_web::{
@@ -23,6 +26,9 @@ const DECODERS: usize = 2;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may leave an answer unread, or the network silent, while there is more to send; in milliseconds.
+#[cfg(target_os = "linux")]
+const UNREAD_MAX_MS: u32 = 60_000;
 /// How long a client may take to close its side of a connection that is over.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -72,9 +78,8 @@ pub(crate) fn serve(
             let http = http(stopped.clone()).finish(app());
             counted(http.rustls_0_23_with_config(tls.clone(), config), connections.clone())
         }),
-        None => builder.listen("http", listener, move || {
-            counted(http(stopped.clone()).finish(app()).tcp(), connections.clone())
-        }),
+        None => builder
+            .listen("http", listener, move || counted(http(stopped.clone()).finish(app()).tcp(), connections.clone())),
     };
     Ok(builder?.run())
 }
@@ -103,6 +108,9 @@ fn counted<S: ServiceFactory<TcpStream, Config = (), Response = ()>>(
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = S::Error, InitError = S::InitError> {
     apply_fn_factory(service, move |stream: TcpStream, service: &S::Service| {
         let place = stream.peer_addr().ok().and_then(|peer| connections.take(peer.ip()));
+        // Whoever does not read its answer is not waited for longer than that.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MAX_MS);
         let served = place.map(|place| (service.call(stream), place));
         async move {
             match served {

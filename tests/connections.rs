@@ -83,6 +83,26 @@ async fn one_address_holds_no_more_than_its_share() {
 }
 
 #[actix_rt::test]
+async fn whoever_leaves_a_body_unfinished_is_sent_away() {
+    let server = Loghorn::start().await;
+    let fds = server.fds();
+    // Refused, open to everyone, wrong at first sight, and the one that anybody may write to.
+    let calls = ["POST /nowhere", "GET /api/v1/health/live", "POST /api/v1/subscriptions?no=1", "POST /api/v1/session"];
+    let heads = calls.map(|call| {
+        let mut stream = TcpStream::connect(server.addr).unwrap();
+        let head = format!("{call} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+        stream.write_all(format!("{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{\"\r\n").as_bytes()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer);
+        assert!(ended.is_ok() || !answer.is_empty(), "{call}: the connection is held: {ended:?}");
+        String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned()
+    });
+    assert_eq!(heads, ["HTTP/1.1 404", "HTTP/1.1 200", "HTTP/1.1 400", "HTTP/1.1 408"]);
+    until("their files are closed", 10, || async { server.fds() <= fds + 2 }).await;
+}
+
+#[actix_rt::test]
 async fn with_few_file_descriptors_connections_wait_and_the_store_does_not_suffer() {
     let folder = tempfile::tempdir().unwrap();
     let limited = ["sh", "-c", "ulimit -n 256; exec \"$0\" \"$@\""];

@@ -44,6 +44,16 @@ async fn credentials_go_out_and_are_never_shown() {
     assert_eq!(server.call("PUT", &path, Some(shown.to_string())).await.0, 200);
     let part = json!({"auth": {"username": "other"}}).to_string();
     assert_eq!(server.call("PATCH", &path, Some(part)).await.0, 200);
+    // It goes only to whom it was given for, unless it is written again.
+    let moved = "http://127.0.0.1:9/hook";
+    for change in [json!({"url": moved}), json!({"regions": {"by": "level", "urls": {"x": moved}}})] {
+        let (status, problem) = server.call("PATCH", &path, Some(change.to_string())).await;
+        assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/auth")), "{change}: {problem}");
+    }
+    let elsewhere = json!({"name": "a", "url": moved, "events": ["**"], "auth": shown["auth"]});
+    assert_eq!(server.call("PUT", &path, Some(elsewhere.to_string())).await.0, 422);
+    assert_eq!(server.call("PATCH", &path, Some(json!({"url": receiver.url() + "/other"}).to_string())).await.0, 200);
+    assert_eq!(server.call("PATCH", &path, Some(json!({"url": receiver.url()}).to_string())).await.0, 200);
     server.kill();
     server.restart();
     let sent = deliver(&server, &receiver, 2).await;

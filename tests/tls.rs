@@ -68,11 +68,20 @@ fn said(output: &Output) -> String {
 async fn it_speaks_tls_and_cuts_whoever_does_not() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.issue("localhost", FAR).write(folder.path());
-    let server = start(folder.path(), &[]).await;
+    let server = start(folder.path(), &["--host", "logs.example.com"]).await;
     let url = format!("https://localhost:{}{HEALTH}", server.addr.port());
     let mut answer = client(&authority).get(&url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers().get("strict-transport-security").unwrap(), "max-age=31536000");
+    assert!(answer.headers().get("strict-transport-security").is_none(), "it would hold for every server on localhost");
+    let named = client(&authority).get(&url).insert_header(("host", "logs.example.com")).send().await.unwrap();
+    assert_eq!(named.headers().get("strict-transport-security").unwrap(), "max-age=31536000");
+    // A page that came without TLS may have been changed on the way.
+    for (scheme, status) in [("http", 403), ("https", 202)] {
+        let origin = format!("{scheme}://localhost:{}", server.addr.port());
+        let post = client(&authority).post(url.replace(HEALTH, "/api/v1/events")).insert_header(("origin", origin));
+        let answer = post.send_json(&json!({"level": "ERROR", "message": "m"})).await.unwrap();
+        assert_eq!(answer.status(), status, "{scheme}");
+    }
     let found: Value = answer.json().await.unwrap();
     assert_eq!((&found["status"], &found["components"]["tls"]), (&json!("healthy"), &json!("ready")), "{found}");
     assert!(server.said(&format!("https://{}", server.addr)) > 0, "the banner names another address");

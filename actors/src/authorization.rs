@@ -133,7 +133,10 @@ impl TokenSource {
     fn new(oauth2: &Oauth2, policy: &Policy) -> Result<Self, String> {
         let url = policy.check_url(&oauth2.token_url);
         let url = url.map_err(|refusal| format!("token_url: {}; {}", refusal.detail, refusal.remedy))?;
-        let uri = url.as_str().parse().map_err(|error| format!("token_url cannot be used: {error}"))?;
+        let uri: Uri = url.as_str().parse().map_err(|error| format!("token_url cannot be used: {error}"))?;
+        if uri.host() != url.host_str() {
+            return Err("token_url's host is read in two ways".into());
+        }
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         let optional = [("scope", &oauth2.scope), ("audience", &oauth2.audience)];

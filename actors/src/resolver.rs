@@ -96,7 +96,8 @@ pub(crate) async fn connect(policy: &Policy, names: &Names, uri: &Uri) -> Result
                 // What the kernel connected to is what counts.
                 let peer = stream.peer_addr().map_err(ConnectError::Io)?;
                 if !is_receiver {
-                    policy.check_address(peer, is_https).map_err(blocked)?;
+                    let local = stream.local_addr().map_err(ConnectError::Io)?;
+                    policy.check_connection(peer, local.ip(), is_https).map_err(blocked)?;
                 }
                 stream.set_nodelay(true).map_err(ConnectError::Io)?;
                 phases::connected();

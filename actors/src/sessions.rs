@@ -40,19 +40,20 @@ pub struct Sessions {
     tickets: Mutex<Passes>,
 }
 
-/// What lets in, by the digests of their texts: the digest of its key, and until when by the monotonic clock.
+/// What lets in, by the digests of their texts: the digest of the key, or of the session, that it stands for, and until
+/// when by the monotonic clock.
 #[derive(Default)]
 struct Passes(HashMap<Digest, (Digest, Duration)>);
 
 impl Passes {
-    fn add(&mut self, pass: Digest, key: Digest, now: Duration, life: Duration) {
+    fn add(&mut self, pass: Digest, of: Digest, now: Duration, life: Duration) {
         self.0.retain(|_, (_, until)| *until > now);
         if self.0.len() >= AT_ONCE_MAX
             && let Some(oldest) = self.0.iter().min_by_key(|(_, (_, until))| *until).map(|(pass, _)| *pass)
         {
             self.0.remove(&oldest);
         }
-        self.0.insert(pass, (key, now + life));
+        self.0.insert(pass, (of, now + life));
     }
 }
 
@@ -92,38 +93,43 @@ impl Sessions {
         self.sessions.lock().0.remove(&Digest::of(text));
     }
 
-    /// A link for the holder of the key, or of the session, with this digest.
-    pub fn link(&self, pass: Digest) -> Option<Token> {
-        self.once(pass, "lhl_", &self.links)
+    /// A link for the holder of the key with this digest; none for a session, which would outlive itself.
+    pub fn link(&self, key: Digest) -> Option<Token> {
+        self.keys.holder_of(key)?;
+        Some(self.once(key, "lhl_", &self.links))
     }
 
-    /// A ticket for one live socket of that holder.
+    /// A ticket for one live socket of the holder of the key, or of the session, with this digest.
     pub fn ticket(&self, pass: Digest) -> Option<Token> {
-        self.once(pass, "lht_", &self.tickets)
+        self.holder_of(pass)?;
+        Some(self.once(pass, "lht_", &self.tickets))
     }
 
-    /// Whom this ticket lets in, and the digest of that key. It does so once.
+    /// Whom this ticket lets in, and the digest of the key or session that it stands for. It does so once.
     pub fn admit(&self, ticket: &str) -> Option<(Holder, Digest)> {
-        let (key, until) = self.tickets.lock().0.remove(&Digest::of(ticket))?;
-        if until > self.clock.monotonic() { Some((self.keys.holder_of(key)?, key)) } else { None }
+        let (pass, until) = self.tickets.lock().0.remove(&Digest::of(ticket))?;
+        if until > self.clock.monotonic() { Some((self.holder_of(pass)?, pass)) } else { None }
     }
 
     /// Whether the key, or the session, with this digest still lets anybody in.
     pub fn lets_in(&self, pass: Digest) -> bool {
-        let of_session = self.sessions.lock().0.get(&pass).copied();
-        match of_session {
-            Some((key, until)) => until > self.clock.monotonic() && self.keys.holder_of(key).is_some(),
-            None => self.keys.holder_of(pass).is_some(),
-        }
+        self.holder_of(pass).is_some()
     }
 
-    fn once(&self, pass: Digest, prefix: &str, passes: &Mutex<Passes>) -> Option<Token> {
-        let of_session = self.sessions.lock().0.get(&pass).map(|(key, _)| *key);
-        let key = of_session.unwrap_or(pass);
-        self.keys.holder_of(key)?;
+    fn holder_of(&self, pass: Digest) -> Option<Holder> {
+        let of_session = self.sessions.lock().0.get(&pass).copied();
+        let key = match of_session {
+            Some((_, until)) if until <= self.clock.monotonic() => return None,
+            Some((key, _)) => key,
+            None => pass,
+        };
+        self.keys.holder_of(key)
+    }
+
+    fn once(&self, pass: Digest, prefix: &str, passes: &Mutex<Passes>) -> Token {
         let token = self.drawn(prefix);
-        passes.lock().add(Digest::of(token.reveal()), key, self.clock.monotonic(), LINK_MAX);
-        Some(token)
+        passes.lock().add(Digest::of(token.reveal()), pass, self.clock.monotonic(), LINK_MAX);
+        token
     }
 
     fn drawn(&self, prefix: &str) -> Token {

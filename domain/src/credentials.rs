@@ -119,6 +119,11 @@ impl Auth {
         shown
     }
 
+    /// Whether `written` says its secret itself, rather than by a mask or not at all.
+    pub fn gives_its_secret(written: &Value) -> bool {
+        SECRETS.iter().any(|member| written.get(member).is_some_and(|value| value != MASK))
+    }
+
     /// Puts what is kept where `written` has masks.
     pub fn unmask(&self, written: &mut Value) {
         let kept = serde_json::to_value(self).unwrap_or_default();

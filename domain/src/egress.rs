@@ -95,8 +95,7 @@ impl Policy {
     pub fn check_address(&self, address: SocketAddr, is_https: bool) -> Result<(), Refusal> {
         let ip = judged_as(address.ip());
         if self.own.iter().any(|own| is_own(*own, ip, address.port())) {
-            let detail = format!("{address} is where Loghorn itself listens");
-            return Err(Refusal::new(detail, "name another receiver: events sent to themselves would never end"));
+            return Err(is_itself(address));
         }
         let class = Class::of(ip);
         let is_listed = self.allow_private.iter().any(|net| net.contains(&ip) && class.is_opened_by(*net));
@@ -112,6 +111,16 @@ impl Policy {
         };
         let remedy = format!("if it is meant, start the server with --allow-private {range}");
         Err(Refusal::new(format!("{ip} is refused: {what}, not a public address"), remedy))
+    }
+
+    /// Whether a connection to `peer` from `local` may be used. One to an address of this machine comes from that very
+    /// address: so it is known where Loghorn listens on all of them.
+    pub fn check_connection(&self, peer: SocketAddr, local: IpAddr, is_https: bool) -> Result<(), Refusal> {
+        let is_everywhere = |own: &SocketAddr| own.ip().is_unspecified() && own.port() == peer.port();
+        if local.to_canonical() == peer.ip().to_canonical() && self.own.iter().any(is_everywhere) {
+            return Err(is_itself(peer));
+        }
+        self.check_address(peer, is_https)
     }
 
     fn check_name(&self, name: &str, is_https: bool) -> Result<(), Refusal> {
@@ -256,6 +265,11 @@ fn judged_as(ip: IpAddr) -> IpAddr {
         }
         ip => ip,
     }
+}
+
+fn is_itself(address: SocketAddr) -> Refusal {
+    let detail = format!("{address} is where Loghorn itself listens");
+    Refusal::new(detail, "name another receiver: events sent to themselves would never end")
 }
 
 fn is_own(own: SocketAddr, ip: IpAddr, port: u16) -> bool {

@@ -348,3 +348,13 @@ fn headers_are_kept_within_bounds() {
     assert_eq!(check_headers(&many).unwrap_err().pointer, "/headers");
     assert!(check("X-Long", &"a".repeat(8192)).is_err());
 }
+
+#[test]
+fn where_it_listens_everywhere_no_address_of_this_machine_is_a_target() {
+    let policy = Policy { own: vec!["0.0.0.0:8443".parse().unwrap()], ..Policy::default() };
+    let check = |peer: &str, local: &str| policy.check_connection(peer.parse().unwrap(), local.parse().unwrap(), true);
+    assert!(check("203.0.113.7:8443", "203.0.113.7").is_err());
+    assert!(check("[::ffff:8.8.4.4]:8443", "8.8.4.4").is_err());
+    assert_eq!(check("8.8.8.8:8443", "8.8.4.4"), Ok(()));
+    assert_eq!(check("8.8.8.8:443", "8.8.8.8"), Ok(()), "somebody else listens there");
+}

@@ -12,7 +12,7 @@ use std::{
 use actix_web::{
     HttpRequest,
     http::header,
-    web::{self, Bytes, BytesMut},
+    web::{self, Bytes},
 };
 use futures_util::StreamExt;
 use loghorn_actors::Reservation;
@@ -27,6 +27,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const BYTES_PER_SECOND_MIN: usize = 64 * 1024;
 /// Bodies above this size are decompressed away from the server's threads.
 const INLINE_MAX: usize = 16 * 1024;
+/// Room for a body of which nothing is there yet.
+const FIRST_BYTES: usize = 64 * 1024;
+/// … and so many times what is there, up to what is promised: each time it is copied once.
+const AHEAD: usize = 4;
 /// Most encodings on top of each other.
 const ENCODINGS_MAX: usize = 3;
 /// Largest window of zstd, as a power of two: 8 MiB, which senders over HTTP must not exceed (RFC 9659). Memory for it is
@@ -145,11 +149,12 @@ pub(crate) async fn read(
     if declared > bytes_max {
         return Err(Error::too_large(bytes_max, state.options.body_bytes_max));
     }
-    let mut room = Room::new(state, bytes_max, declared)?;
-    let mut bytes = BytesMut::with_capacity(declared);
+    // What is only promised takes no room from others: that grows with what is there.
+    let mut room = Room::new(state, bytes_max, declared.min(FIRST_BYTES))?;
+    let mut bytes = Vec::with_capacity(declared.min(FIRST_BYTES));
     let began = Instant::now();
     loop {
-        let seconds = declared.max(bytes.len()) / BYTES_PER_SECOND_MIN;
+        let seconds = bytes.len() / BYTES_PER_SECOND_MIN;
         let end = began + PAUSE_MAX + Duration::from_secs(seconds as u64);
         let pause_end = Instant::now() + PAUSE_MAX;
         let too_slow = |_| {
@@ -164,11 +169,15 @@ pub(crate) async fn read(
         if bytes.len() + part.len() > bytes_max {
             return Err(Error::too_large(bytes_max, state.options.body_bytes_max));
         }
-        bytes.reserve(part.len());
+        let needed = bytes.len() + part.len();
+        if needed > bytes.capacity() {
+            let ahead = (AHEAD * bytes.capacity()).min(declared.max(needed));
+            bytes.reserve_exact(ahead.max(needed) - bytes.len());
+        }
         room.grow(bytes.capacity().saturating_sub(room.held.bytes()))?;
         bytes.extend_from_slice(&part);
     }
-    let bytes = bytes.freeze();
+    let bytes = Bytes::from(bytes);
     match reading {
         Reading::Strict => decoded(request, bytes, room, &[]).await,
         Reading::Lenient => decoded(request, bytes, room, &[Codec::Gzip, Codec::Zstd]).await.map_err(Error::for_good),

@@ -20,6 +20,7 @@ use crate::{
     auth::{self, Call},
     error::Error,
     note::Note,
+    unread::{Answer, Unread},
 };
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -28,16 +29,19 @@ const POLICY: &str = "default-src 'self'; frame-ancestors 'none'";
 const POLICY_OF_DOCS: &str =
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
-/// Browsers come by TLS alone for a year, where the server speaks it.
+/// Browsers come by TLS alone for a year, where the server speaks it. Not under the names of loopback, which stand for all
+/// servers of a machine.
 const TLS_ONLY: &str = "max-age=31536000";
 
 /// Lets a request through, or answers it with a problem; adds the headers that every answer has.
 pub(crate) async fn guard(
     state: web::Data<State>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
+    let is_secured = state.options.certificate.is_some() && !is_called_loopback(&request);
     let policy = if request.path().starts_with("/docs/") { POLICY_OF_DOCS } else { POLICY };
+    let unread = Unread::hold(&mut request);
     let mut call = Call::read(&state, &request);
     let method = request.method().clone();
     let is_open = call.is_open(&method);
@@ -47,10 +51,10 @@ pub(crate) async fn guard(
     let is_noted = !is_open && (admitted.is_ok() || call.holder.is_some());
     let note = if is_noted { Note::new(&state, &call, &method, admitted.is_err()) } else { None };
     let mut answer = match admitted {
-        Err(error) => request.into_response(error.error_response()).map_into_right_body(),
+        Err(error) => request.into_response(error.error_response()),
         Ok(()) => {
             request.extensions_mut().insert(call);
-            next.call(request).await?.map_into_left_body()
+            next.call(request).await?.map_into_boxed_body()
         }
     };
     if let Some(note) = note {
@@ -68,10 +72,10 @@ pub(crate) async fn guard(
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
-    if state.options.certificate.is_some() {
+    if is_secured {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
     }
-    Ok(answer)
+    Ok(answer.map_body(|_, body| Answer { body, _unread: unread }))
 }
 
 fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Error> {
@@ -96,7 +100,8 @@ fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Err
     if is_safe && !call.is_socket() {
         return Ok(());
     }
-    let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority));
+    let is_over_tls = auth::is_over_tls(state);
+    let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority, is_over_tls));
     let is_cross_site = header(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site");
     if is_foreign_origin || is_cross_site {
         return Err(Error::forbidden(
@@ -120,6 +125,11 @@ fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Err
     Ok(())
 }
 
+fn is_called_loopback(request: &ServiceRequest) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).map(without_port);
+    host.is_some_and(|host| LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host)))
+}
+
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
@@ -127,7 +137,9 @@ fn without_port(authority: &str) -> &str {
     }
 }
 
-fn is_same(origin: &str, authority: &str) -> bool {
-    let bare = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+/// Whether a page of this origin is one of ours. Where browsers speak TLS with us a page that came without it is not.
+fn is_same(origin: &str, authority: &str, is_over_tls: bool) -> bool {
+    let plain = || origin.strip_prefix("http://").filter(|_| !is_over_tls);
+    let bare = origin.strip_prefix("https://").or_else(plain);
     bare.is_some_and(|bare| bare.eq_ignore_ascii_case(authority))
 }

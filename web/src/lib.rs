@@ -16,6 +16,7 @@ mod live;
 mod note;
 mod receiver;
 pub mod shippers;
+mod unread;
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -18,6 +18,8 @@ use crate::{
 };
 
 /// Status codes that it answers with.
+/// A webhook is no larger: a batch of 16 MiB and what is around it. Whoever calls here shows no key.
+const HOOK_BYTES_MAX: usize = 17 << 20;
 const CODES: std::ops::RangeInclusive<u16> = 200..=599;
 
 /// The receiver.
@@ -135,7 +137,8 @@ pub(crate) async fn hook(
     if state.options.requires_key && !is_here {
         return Err(Error::no_key());
     }
-    let body = body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Strict).await?.bytes;
+    let bytes_max = state.options.body_bytes_max.min(HOOK_BYTES_MAX);
+    let body = body::read(&state, &request, payload, bytes_max, Reading::Strict).await?.bytes;
     let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
     let now = state.system.clock().now();
     let verified = receiver::verify(&secrets(&state), header, &body, now);
@@ -147,7 +150,12 @@ pub(crate) async fn hook(
     drop(body);
     actix_web::rt::time::sleep(pause).await;
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
-    Ok(HttpResponse::build(status).content_type("text/plain").body(if code < 300 { "ok" } else { "as you wished" }))
+    let mut answer = HttpResponse::build(status);
+    // RFC 9110, 15: these have no content.
+    if matches!(code, 204 | 205 | 304) {
+        return Ok(answer.finish());
+    }
+    Ok(answer.content_type("text/plain").body(if code < 300 { "ok" } else { "as you wished" }))
 }
 
 /// The secrets of the subscriptions that send here.

@@ -3,6 +3,8 @@
 //! The cookie is `HttpOnly` and `SameSite=Strict`, so no script reads it and no other site makes a browser send it; over
 //! TLS it is also `Secure`, with the prefix `__Host-`.
 
+use std::{net::IpAddr, time::Duration};
+
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time},
@@ -10,13 +12,15 @@ use actix_web::{
     web,
 };
 use futures_util::StreamExt;
-use loghorn_actors::{LINK_MAX, SESSION_MAX, Session as Opened};
+use loghorn_actors::{Holder, LINK_MAX, SESSION_MAX, Session as Opened};
 use loghorn_domain::{
     Problem,
     access::{Scope, Token},
     audit::Act,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -28,6 +32,8 @@ use crate::{
 
 /// Largest body, in bytes: whoever comes here may be anybody.
 const BODY_BYTES_MAX: usize = 4096;
+/// How long its body may take.
+const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What opens a session: one of them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -76,17 +82,26 @@ pub(crate) async fn open(
     mut payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    while let Some(part) = payload.next().await {
-        let part = part.map_err(|_| Error::malformed("the body was cut", "send it whole"))?;
-        if bytes.len() + part.len() > BODY_BYTES_MAX {
-            return Err(Error::too_large(BODY_BYTES_MAX, state.options.body_bytes_max));
+    let reading = async {
+        let mut bytes = Zeroizing::new(Vec::new());
+        while let Some(part) = payload.next().await {
+            let part = part.map_err(|_| Error::malformed("the body was cut", "send it whole"))?;
+            if bytes.len() + part.len() > BODY_BYTES_MAX {
+                return Err(Error::too_large(BODY_BYTES_MAX, state.options.body_bytes_max));
+            }
+            bytes.extend_from_slice(&part);
         }
-        bytes.extend_from_slice(&part);
-    }
+        Ok(bytes)
+    };
+    // Anybody may call, so nobody may take long.
+    let too_slow = |_| Error::too_slow(format!("the body is not there after {} seconds", BODY_TIME_MAX.as_secs()));
+    let bytes = timeout(BODY_TIME_MAX, reading).await.map_err(too_slow)??;
     // What serde says may repeat what it read.
     let expected = || Error::invalid([Problem::new("", "expected {\"key\": …} or {\"token\": …}, and one of them")]);
-    let body: SessionBody = serde_json::from_slice(&bytes).map_err(|_| expected())?;
+    let body: SessionBody = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+        Category::Data => expected(),
+        _ => Error::malformed("the body is no JSON", "send {\"key\": …} or {\"token\": …}"),
+    })?;
     let Some(from) = request.extensions().get::<Call>().map(|call| call.from) else { return Err(expected()) };
     let (keys, sessions) = (state.system.keys(), state.system.sessions());
     if let Some(left) = keys.barred_for(from) {
@@ -106,20 +121,24 @@ pub(crate) async fn open(
         sessions.close(token.reveal());
         return Err(Error::scope(&holder.name, holder.scope, Scope::Read));
     }
+    note(&state, holder, "POST", from, 200).await;
+    let mut answer = HttpResponse::Ok();
+    answer.cookie(cookie(&state, token.reveal())).insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(answer.json(shown(&state, &opened)))
+}
+
+async fn note(state: &State, holder: &Holder, method: &str, from: IpAddr, status: u16) {
     let noted = state.system.audit().note(Act {
         who: holder.id.to_string(),
         name: Some(holder.name.to_string()),
         scope: Some(holder.scope),
-        method: "POST".into(),
+        method: method.into(),
         route: auth::SESSION.into(),
         target: None,
         from,
-        status: 200,
+        status,
     });
     state.system.audit().written(noted).await;
-    let mut answer = HttpResponse::Ok();
-    answer.cookie(cookie(&state, token.reveal())).insert_header((header::CACHE_CONTROL, "no-store"));
-    Ok(answer.json(shown(&state, &opened)))
 }
 
 fn shown(state: &State, opened: &Opened) -> Session {
@@ -161,19 +180,28 @@ pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result
 pub(crate) async fn close(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     if let Some(cookie) = request.cookie(auth::cookie_name(&state)) {
+        let ended = state.system.sessions().get(cookie.value());
         state.system.sessions().close(cookie.value());
+        let from = request.extensions().get::<Call>().map(|call| call.from);
+        if let (Some(ended), Some(from)) = (ended, from) {
+            note(&state, &ended.holder, "DELETE", from, 204).await;
+        }
     }
     let mut gone = cookie(&state, "");
     gone.make_removal();
     Ok(HttpResponse::NoContent().cookie(gone).finish())
 }
 
-/// Make a link that lets a browser in, once and within a minute, with what the caller's key may do.
-#[utoipa::path(post, path = "/api/v1/session/link", tag = "access", operation_id = "make_link", responses((status = 201, body = Link)))]
+/// Make a link that lets a browser in, once and within a minute, with what the caller's key may do. A session makes none:
+/// it would outlive itself.
+#[utoipa::path(post, path = "/api/v1/session/link", tag = "access", operation_id = "make_link", responses((status = 201, body = Link), (status = 403, body = crate::error::Problem)))]
 pub(crate) async fn link(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     let pass = request.extensions().get::<Call>().and_then(|call| call.pass);
-    let token: Option<Token> = pass.and_then(|pass| state.system.sessions().link(pass));
+    let made = pass.map(|pass| state.system.sessions().link(pass));
+    let refused =
+        || Error::forbidden("a session makes no links: they would outlive it", "show a key, as `loghorn open` does");
+    let token: Option<Token> = made.map(|made| made.ok_or_else(refused)).transpose()?;
     let until = state.system.clock().now().plus(LINK_MAX);
     let link = Link {
         expires_at: token.as_ref().map(|_| until.to_string()),
