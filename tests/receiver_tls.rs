@@ -242,3 +242,46 @@ async fn the_command_line_takes_files() {
     assert_eq!(cli::cells(&server, &[&with_key[..], &["tls.key"]].concat())[1], "bank");
     assert_class(&server, "bank", "ok", "").await;
 }
+
+#[actix_rt::test]
+async fn a_receiver_is_looked_at_before_its_subscription_is_saved() {
+    let authority = Authority::new();
+    let server = Loghorn::start().await;
+    let check = async |body: Value| server.post("/api/v1/subscriptions/check", &body).await;
+    let good = Receiver::start_tls(Mood::Answer(200, ""), authority.certify("127.0.0.1", 2099));
+    let expired = Receiver::start_tls(Mood::Answer(200, ""), authority.certify("127.0.0.1", 2021));
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let ca = json!({"ca": authority.pem()});
+    let (status, seen) = check(json!({"url": good.url(), "tls": ca, "secret": secret})).await;
+    assert_eq!((status, &seen["class"], &seen["status_code"]), (200, &json!("ok"), &json!(200)), "{seen}");
+    assert_eq!(
+        (&seen["response"]["body"], &seen["certificate_expires_at"]),
+        (&json!("ok"), &json!("2099-12-31T00:00:00.000Z"))
+    );
+    assert!(seen["tls_days"].as_i64().unwrap() > 20_000 && seen["phases"]["tls_ms"].is_number(), "{seen}");
+    let webhook = good.arrived().remove(0);
+    webhook.verify(secret);
+    assert_eq!(
+        (webhook.headers["webhook-origin"].as_str(), webhook.json()["type"].as_str()),
+        ("test", Some("loghorn.test"))
+    );
+    let (_, seen) = check(json!({"url": expired.url(), "tls": ca})).await;
+    assert_eq!((&seen["class"], &seen["status_code"]), (&json!("tls"), &Value::Null));
+    assert!(seen["tls_days"].as_i64().unwrap() < -1000, "{seen}");
+    let plain = Receiver::start(Mood::Answer(410, "gone"));
+    let (_, seen) = check(json!({"url": plain.url(), "name": "x", "auth": {"type": "bearer", "token": "t0ken"}})).await;
+    assert_eq!((&seen["class"], &seen["tls_days"]), (&json!("http_4xx"), &Value::Null));
+    assert_eq!(plain.arrived()[0].headers["authorization"], "Bearer t0ken");
+    for (wrong, pointer) in [
+        (json!({}), "/url"),
+        (json!({"url": "http://10.0.0.1/"}), "/url"),
+        (json!({"url": plain.url(), "secret": "short"}), "/secret"),
+        (json!({"url": plain.url(), "tls": ca}), "/tls"),
+    ] {
+        let (status, problem) = check(wrong.clone()).await;
+        assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!(pointer)), "{wrong}: {problem}");
+    }
+    // Nothing of it is kept.
+    assert_eq!(server.get("/api/v1/subscriptions").await["items"], json!([]));
+    assert_eq!(server.get("/api/v1/stats").await["event_stats"]["last_seq"], 0);
+}

@@ -314,13 +314,18 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
 }
 
 /// What this thread sends with.
-fn sender(shared: &Shared) -> Rc<Sender> {
+pub(crate) fn sender(shared: &Shared) -> Rc<Sender> {
     Sender::of_this_thread(&shared.egress, &shared.options.nameservers, &shared.tls.common, &shared.clock)
 }
 
-fn target(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Rc<Target>, String> {
+/// Over the connections that all share.
+pub(crate) fn target_of(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Target, String> {
     let options = &shared.options;
-    let target = Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout)?;
+    Target::new(subscription, endpoint, &shared.egress, &options.user_agent, options.delivery.timeout)
+}
+
+fn target(shared: &Shared, subscription: &Subscription, endpoint: EndpointNo) -> Result<Rc<Target>, String> {
+    let target = target_of(shared, subscription, endpoint)?;
     Ok(Rc::new(match subscription.spec.tls.as_ref().filter(|own| !own.is_empty()) {
         Some(own) => target.over(sender(shared).own_channel(&shared.egress, shared.tls.own(own)?)),
         None => target,

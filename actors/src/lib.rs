@@ -10,6 +10,7 @@ mod authorization;
 mod backfill;
 mod changes;
 mod channel;
+mod check;
 mod circuits;
 mod delivery;
 mod directory;
@@ -48,6 +49,7 @@ use std::{net::SocketAddr, time::Duration};
 use loghorn_domain::{access::Token, breaker, egress, event::Limits, retry};
 
 pub use audit::{Audit, Noted};
+pub use check::Checked;
 pub use directory::{Directory, Live};
 pub use feed::{Change, Feed, Listener, Said};
 pub use gate::{Overloaded, Reservation};

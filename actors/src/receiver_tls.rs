@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loghorn_domain::{Problem, Timestamp, subscription::Spec, tls::Tls};
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
-    client::{ResolvesClientCert, Resumption},
+    client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
     sign::CertifiedKey,
 };
 
@@ -34,16 +34,37 @@ impl Trust {
 
     /// The settings of a subscription's own; in words, why there can be none.
     pub(crate) fn own(&self, own: &Tls) -> Result<Arc<ClientConfig>, String> {
-        let authorities = match &own.ca {
-            None => self.authorities.clone(),
-            Some(pem) => Arc::new(tls::authorities(pem.as_bytes()).map_err(|error| format!("tls.ca: {error}"))?),
-        };
-        let identity = identity(own).transpose().map_err(|error| format!("tls.certificate: {error}"))?;
-        let shown = Shown(identity.map(|identity| identity.certified));
-        let mut config = tls::client(authorities, Arc::new(shown)).map_err(|error| error.to_string())?;
+        let mut config = config(own, self.trusted(own)?)?;
         config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
         Ok(Arc::new(config))
     }
+
+    /// The same, verified by what `watch` makes of the usual verifier.
+    pub(crate) fn watched(
+        &self,
+        own: &Tls,
+        watch: impl FnOnce(Arc<WebPkiServerVerifier>) -> Arc<dyn ServerCertVerifier>,
+    ) -> Result<Arc<ClientConfig>, String> {
+        let authorities = self.trusted(own)?;
+        let usual = WebPkiServerVerifier::builder_with_provider(authorities.clone(), tls::provider()).build();
+        let mut config = config(own, authorities)?;
+        config.resumption = Resumption::disabled();
+        config.dangerous().set_certificate_verifier(watch(usual.map_err(|error| error.to_string())?));
+        Ok(Arc::new(config))
+    }
+
+    fn trusted(&self, own: &Tls) -> Result<Arc<RootCertStore>, String> {
+        match &own.ca {
+            None => Ok(self.authorities.clone()),
+            Some(pem) => Ok(Arc::new(tls::authorities(pem.as_bytes()).map_err(|error| format!("tls.ca: {error}"))?)),
+        }
+    }
+}
+
+fn config(own: &Tls, authorities: Arc<RootCertStore>) -> Result<ClientConfig, String> {
+    let identity = identity(own).transpose().map_err(|error| format!("tls.certificate: {error}"))?;
+    let shown = Shown(identity.map(|identity| identity.certified));
+    tls::client(authorities, Arc::new(shown)).map_err(|error| error.to_string())
 }
 
 fn identity(own: &Tls) -> Option<Result<Identity, tls::PemError>> {

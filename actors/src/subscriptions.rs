@@ -376,7 +376,7 @@ impl Subscriptions {
     }
 
     /// What is to become of `known`, with its URLs as they are kept.
-    fn checked(&self, mut spec: Spec, known: Option<&Subscription>) -> Result<Spec, ChangeError> {
+    pub(crate) fn checked(&self, mut spec: Spec, known: Option<&Subscription>) -> Result<Spec, ChangeError> {
         let mut problems = Vec::new();
         let mut check = |url: &mut String, pointer: String| match self.egress.check_url(url) {
             Ok(checked) => *url = checked.into(),
@@ -412,7 +412,7 @@ impl Subscriptions {
         Ok(())
     }
 
-    fn generated_secret(&self) -> Secret {
+    pub(crate) fn generated_secret(&self) -> Secret {
         let mut bytes = [0; 32];
         self.random.fill(&mut bytes);
         Secret::generated(bytes)

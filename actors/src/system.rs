@@ -11,17 +11,19 @@ use std::{
 
 use actix::Actor;
 use loghorn_domain::{
-    Clock, Draft, EndpointNo, EventType, Level, Seq, SubscriptionId, Timestamp,
+    Clock, EndpointNo, Seq, SubscriptionId, Timestamp,
     breaker::{self, Circuit},
     event::Limits,
     subscription::State,
 };
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
+use tokio::sync::Semaphore;
 
 use crate::{
     AppendError, Audit, Directory, Feed, Ingest, Keys, Metrics, Options, Random, Series, Sessions, Subscriptions,
     Vault,
     changes::Changes,
+    check::{CHECKS_MAX, test_event},
     circuits::Circuits,
     delivery::Act,
     gate::Gate,
@@ -39,7 +41,7 @@ use crate::{
 /// A running system. Cheap to clone.
 #[derive(Clone)]
 pub struct System {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     ingest: Ingest,
     router: Slot<RouterActor>,
     jobs: Arc<Jobs>,
@@ -48,6 +50,8 @@ pub struct System {
     audit: Arc<Audit>,
     recovered: Recovered,
     is_draining: Arc<AtomicBool>,
+    /// Turns for checks of receivers.
+    pub(crate) checks: Arc<Semaphore>,
 }
 
 /// What was found at the start.
@@ -238,7 +242,8 @@ impl System {
         notices_arbiter.spawn(series::watch(series));
         let (keys, audit) = (Arc::new(keys), Arc::new(audit));
         let sessions = Arc::new(Sessions::new(keys.clone(), shared.clock.clone(), shared.random.clone()));
-        Ok(Self { shared, ingest, router, jobs, keys, sessions, audit, recovered, is_draining })
+        let checks = Arc::new(Semaphore::new(CHECKS_MAX));
+        Ok(Self { shared, ingest, router, jobs, keys, sessions, audit, recovered, is_draining, checks })
     }
 
     /// The way in.
@@ -349,19 +354,7 @@ impl System {
         if subscription.state() == State::Disabled {
             return Err(TestError::Disabled);
         }
-        let event_type: EventType = "loghorn.test".parse().map_err(|_| TestError::NotFound)?;
-        let draft = Draft {
-            id: None,
-            event_type,
-            level: Level::Info,
-            source: "loghorn".into(),
-            message: format!("Test event for the subscription {:?}", subscription.spec.name),
-            metadata: serde_json::value::to_raw_value(&serde_json::json!({"test": true, "subscription_id": id}))
-                .unwrap_or_default(),
-            timestamp: None,
-        };
-        let sealed = draft.seal(self.clock().now(), Limits::default());
-        let mut event = sealed.map_err(|_| TestError::NotFound)?;
+        let mut event = test_event(&subscription, self.clock().now()).map_err(|_| TestError::NotFound)?;
         event.head.only = Some(subscription.endpoint);
         let reservation = self.ingest.reserve(event.tail.len())?;
         let mut appended = self.ingest.append(reservation, vec![event]).await?;

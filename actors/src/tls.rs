@@ -14,7 +14,10 @@ use rustls::{
     },
     sign::CertifiedKey,
 };
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::{
+    prelude::{FromDer, X509Certificate},
+    time::ASN1Time,
+};
 
 /// Most certificates of one chain, or of one bundle of authorities.
 pub const CERTIFICATES_MAX: usize = 256;
@@ -78,7 +81,6 @@ impl Identity {
         if key.public_key().is_some_and(|public| public.as_ref() != own.public_key().raw) {
             return Err(PemError::Mismatch);
         }
-        let at = |time: x509_parser::time::ASN1Time| Timestamp::from_millis(time.timestamp().saturating_mul(1000));
         let (not_before, not_after) = (at(own.validity().not_before), at(own.validity().not_after));
         Ok(Self { certified: Arc::new(CertifiedKey::new(chain, key)), not_before, not_after })
     }
@@ -103,6 +105,15 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {
     let (rest, parsed) = X509Certificate::from_der(certificate).ok()?;
     rest.is_empty().then_some(parsed)
+}
+
+fn at(time: ASN1Time) -> Timestamp {
+    Timestamp::from_millis(time.timestamp().saturating_mul(1000))
+}
+
+/// Until when a certificate is valid; `None` where it cannot be read.
+pub fn valid_until(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    parse(certificate).map(|own| at(own.validity().not_after))
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {

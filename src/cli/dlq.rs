@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use loghorn_domain::job::Rate;
 use loghorn_web::api::{
     dead_letter_groups::{Group, Groups},
-    dead_letters::{Count, Filter, Replay},
+    dead_letters::{Counted, Filter, Replay},
     deliveries::Delivery,
     jobs::Job,
 };
@@ -257,7 +257,7 @@ impl Which {
         let mut body = Replay { filter, rate, dry_run: true };
         if self.dry_run || !(self.yes || asked.is_some() && !deed.is_final) {
             let answer = post(&client, deed, &body).await?;
-            let Count { count } = answer.read()?;
+            let Counted { count } = answer.read()?;
             let letters = super::output::count(count, "dead letter");
             if self.dry_run {
                 context.out.done(&answer.body, "", &[&count.to_string()], &(deed.would)(&letters))?;

@@ -44,6 +44,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/events/{id}/deliveries", Read, Manage),
     route("/api/v1/events/{id}/explain", Read, Manage),
     route("/api/v1/subscriptions", Read, Manage),
+    route("/api/v1/subscriptions/check", Read, Manage),
     route("/api/v1/subscriptions/{id}", Read, Manage),
     route("/api/v1/subscriptions/{id}/test", Read, Manage),
     route("/api/v1/subscriptions/{id}/pause", Read, Manage),
@@ -331,6 +332,18 @@ mod tests {
             let found = Route::of(path).map(|(route, _)| route.path);
             assert_eq!(found, Some(path.as_str()), "add it to ROUTES, before what it could be taken for");
         }
+    }
+
+    #[test]
+    fn what_is_described_has_a_name_of_its_own() {
+        let document = serde_json::to_value(crate::openapi()).unwrap();
+        let operations =
+            document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+        let mut names: Vec<_> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+        names.sort_unstable();
+        let n = names.len();
+        names.dedup();
+        assert_eq!(names.len(), n, "clients that are generated from it name functions after these");
     }
 
     #[test]

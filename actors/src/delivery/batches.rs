@@ -102,7 +102,7 @@ impl Handler<Gathered> for DeliveryActor {
 
 impl Report {
     /// Nothing was sent, and why.
-    pub(super) fn unsent(class: Class, error: String, now: Timestamp) -> Self {
+    pub(crate) fn unsent(class: Class, error: String, now: Timestamp) -> Self {
         Self {
             outcome: loghorn_domain::Outcome::failed(class),
             started_at: now,

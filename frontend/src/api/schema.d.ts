@@ -503,7 +503,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a link that lets a browser in, once and within a minute, with what the caller's key may do. */
+        /**
+         * Make a link that lets a browser in, once and within a minute, with what the caller's key may do. A session makes none:
+         *     it would outlive itself.
+         */
         post: operations["post /api/v1/session/link"];
         delete?: never;
         options?: never;
@@ -591,6 +594,27 @@ export interface paths {
         put?: never;
         /** Make a subscription. The answer holds its secret, which is shown only here. */
         post: operations["post /api/v1/subscriptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send one signed test webhook to a receiver whose subscription is not saved yet. Nothing of it is kept.
+         * @description The body is that of a new subscription; only `url` is required. What has a secret is signed with it, else with one that
+         *     is drawn for this call.
+         */
+        post: operations["post /api/v1/subscriptions/check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -945,6 +969,34 @@ export interface components {
              */
             status_code?: number | null;
         };
+        /** @description What a receiver made of one signed test webhook. */
+        Checked: {
+            /** @description Until when the receiver's certificate is valid, also where it was refused; null where none was seen. */
+            certificate_expires_at?: string | null;
+            /** @description What it came to, as of an attempt: `ok`, `http_4xx`, `dns`, `tls` … */
+            class: string;
+            /**
+             * Format: double
+             * @description How long it took.
+             */
+            duration_ms: number;
+            /** @description What went wrong, in words. */
+            error?: string | null;
+            /** @description The parts of that, where known. */
+            phases: components["schemas"]["Phases"];
+            /** @description What came back. */
+            response: components["schemas"]["ShownResponse"];
+            /**
+             * Format: int32
+             * @description The status code, if an answer came.
+             */
+            status_code?: number | null;
+            /**
+             * Format: int64
+             * @description Whole days until then; negative where it is over.
+             */
+            tls_days?: number | null;
+        };
         /** @description How the circuit of a subscription's own URL stands, and those of its regions. */
         Circuit: components["schemas"]["Standing"] & {
             /** @description Those of its regions, by name. A region that is no more is among them while something waits there. */
@@ -990,8 +1042,23 @@ export interface components {
              */
             value: unknown;
         };
-        /** @description How many there are. */
+        /** @description For how many events a condition held. */
         Count: {
+            /**
+             * Format: int64
+             * @description For so many it held.
+             */
+            passed: number;
+            /** @description JSON pointer to the condition. */
+            pointer: string;
+            /**
+             * Format: int64
+             * @description Of so many: all for `/events`, those of a wanted type for the rest.
+             */
+            tested: number;
+        };
+        /** @description How many there are. */
+        Counted: {
             /**
              * Format: int64
              * @description So many.
@@ -2543,7 +2610,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Count"];
+                    "application/json": components["schemas"]["Counted"];
                 };
             };
             202: {
@@ -2609,7 +2676,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Count"];
+                    "application/json": components["schemas"]["Counted"];
                 };
             };
             202: {
@@ -3633,6 +3700,14 @@ export interface operations {
                     "application/json": components["schemas"]["Link"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "get /api/v1/stats": {
@@ -3794,6 +3869,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Shown"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/subscriptions/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
                 };
             };
             422: {

@@ -161,7 +161,7 @@ impl ShownAttempt {
     }
 }
 
-fn shown_phases(phases: delivery::Phases) -> Phases {
+pub(super) fn shown_phases(phases: delivery::Phases) -> Phases {
     let ms = |us: Option<u64>| us.map(|us| us as f64 / 1000.0);
     Phases {
         dns_ms: ms(phases.dns_us),
@@ -172,7 +172,7 @@ fn shown_phases(phases: delivery::Phases) -> Phases {
 }
 
 /// By name; a header that came more than once means the same as its values joined (RFC 9110, 5.3).
-fn joined(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
+pub(super) fn joined(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::<String, String>::new();
     for (name, value) in headers {
         // What a receiver draws at random, such as the id of a request, is for finding it there.

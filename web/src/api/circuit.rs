@@ -82,7 +82,7 @@ fn shown(state: &State, subscription: &Subscription) -> Circuit {
 }
 
 /// How the circuits of this subscription stand.
-#[utoipa::path(get, path = "/api/v1/subscriptions/{id}/circuit", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Circuit), (status = 404, body = crate::error::Problem)))]
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}/circuit", tag = "subscriptions", operation_id = "get_circuit", params(("id" = String, Path)), responses((status = 200, body = Circuit), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let found = subscriptions::find(&state, &id)?;
     Ok(HttpResponse::Ok().json(shown(&state, &found)))
@@ -90,7 +90,7 @@ pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Resul
 
 /// Open, close or probe them by hand.
 #[utoipa::path(
-    post, path = "/api/v1/subscriptions/{id}/circuit", tag = "subscriptions", params(("id" = String, Path)), request_body = CircuitBody,
+    post, path = "/api/v1/subscriptions/{id}/circuit", tag = "subscriptions", operation_id = "act_on_circuit", params(("id" = String, Path)), request_body = CircuitBody,
     responses((status = 200, body = Circuit), (status = 409, body = crate::error::Problem), (status = 422, body = crate::error::Problem))
 )]
 pub(crate) async fn act(

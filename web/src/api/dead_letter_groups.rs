@@ -78,7 +78,7 @@ struct Gathered {
 
 /// The dead letters by subscription and cause, so that many of one kind are one line; the largest group first.
 #[utoipa::path(
-    get, path = "/api/v1/dead-letters/groups", tag = "dead letters",
+    get, path = "/api/v1/dead-letters/groups", tag = "dead letters", operation_id = "group_dead_letters",
     params(
         ("subscription" = Option<String>, Query), ("event" = Option<String>, Query), ("code" = Option<u16>, Query),
         ("class" = Option<String>, Query), ("since" = Option<String>, Query), ("limit" = Option<usize>, Query),

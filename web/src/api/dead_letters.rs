@@ -61,14 +61,14 @@ pub struct Filter {
 
 /// How many there are.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Count {
+pub struct Counted {
     /// So many.
     pub count: u64,
 }
 
 /// Dead letters, newest event first.
 #[utoipa::path(
-    get, path = "/api/v1/dead-letters", tag = "dead letters",
+    get, path = "/api/v1/dead-letters", tag = "dead letters", operation_id = "list_dead_letters",
     params(
         ("subscription" = Option<String>, Query), ("event" = Option<String>, Query), ("code" = Option<u16>, Query),
         ("class" = Option<String>, Query), ("since" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query),
@@ -84,8 +84,8 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
 
 /// Send dead letters again, as a job: a new round of attempts, with the same id. What dies after it began is left alone.
 #[utoipa::path(
-    post, path = "/api/v1/dead-letters/replay", tag = "dead letters", request_body = Replay,
-    responses((status = 202, body = Job), (status = 200, body = Count, description = "dry_run"), (status = 409, body = crate::error::Problem))
+    post, path = "/api/v1/dead-letters/replay", tag = "dead letters", operation_id = "replay_dead_letters", request_body = Replay,
+    responses((status = 202, body = Job), (status = 200, body = Counted, description = "dry_run"), (status = 409, body = crate::error::Problem))
 )]
 pub(crate) async fn replay(
     state: web::Data<State>,
@@ -97,8 +97,8 @@ pub(crate) async fn replay(
 
 /// Give dead letters up for good, as a job: they become cancelled, and stay on record as such.
 #[utoipa::path(
-    post, path = "/api/v1/dead-letters/discard", tag = "dead letters", request_body = Replay,
-    responses((status = 202, body = Job), (status = 200, body = Count, description = "dry_run"), (status = 409, body = crate::error::Problem))
+    post, path = "/api/v1/dead-letters/discard", tag = "dead letters", operation_id = "discard_dead_letters", request_body = Replay,
+    responses((status = 202, body = Job), (status = 200, body = Counted, description = "dry_run"), (status = 409, body = crate::error::Problem))
 )]
 pub(crate) async fn discard(
     state: web::Data<State>,
@@ -118,7 +118,7 @@ async fn act(
     let (filter, rate) = (read(state, filter)?, jobs::rate(rate)?);
     let all = state.system.jobs();
     if dry_run {
-        return Ok(HttpResponse::Ok().json(Count { count: all.count_letters(&filter).await? }));
+        return Ok(HttpResponse::Ok().json(Counted { count: all.count_letters(&filter).await? }));
     }
     if act == Act::Replay && is_all_disabled(state, &filter).await? {
         return Err(deliveries::disabled());
@@ -178,13 +178,13 @@ fn read(state: &State, filter: Filter) -> Result<LetterFilter, Error> {
 }
 
 /// Send one dead letter again.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", params(("id" = String, Path)), responses((status = 202, body = Delivery), (status = 409, body = crate::error::Problem)))]
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", operation_id = "replay_dead_letter", params(("id" = String, Path)), responses((status = 202, body = Delivery), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn replay_one(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     deliveries::resend(state, id).await
 }
 
 /// Give one dead letter up for good: it becomes cancelled.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", tag = "dead letters", params(("id" = String, Path)), responses((status = 200, body = Delivery), (status = 409, body = crate::error::Problem)))]
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", tag = "dead letters", operation_id = "discard_dead_letter", params(("id" = String, Path)), responses((status = 200, body = Delivery), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn discard_one(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     deliveries::discard(state, id).await
 }

@@ -206,7 +206,7 @@ fn status(text: &str) -> Result<Status, Error> {
 
 /// Deliveries, newest event first.
 #[utoipa::path(
-    get, path = "/api/v1/deliveries", tag = "deliveries",
+    get, path = "/api/v1/deliveries", tag = "deliveries", operation_id = "list_deliveries",
     params(
         ("status" = Option<String>, Query, description = "one or several, joined by commas"), ("subscription" = Option<String>, Query),
         ("event" = Option<String>, Query), ("code" = Option<u16>, Query), ("class" = Option<String>, Query),
@@ -228,7 +228,7 @@ pub(crate) async fn find(state: &State, id: &str) -> Result<(DeliveryRecord, Vec
 }
 
 /// One delivery with its attempts.
-#[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries", params(("id" = String, Path)), responses((status = 200, body = DeliveryWithAttempts), (status = 404, body = crate::error::Problem)))]
+#[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries", operation_id = "get_delivery", params(("id" = String, Path)), responses((status = 200, body = DeliveryWithAttempts), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let (record, attempts) = find(&state, &id).await?;
     let delivery = shown(&state, &record);
@@ -242,7 +242,7 @@ pub(super) fn with_attempts(delivery: Delivery, attempts: Vec<Attempt>, headers:
 }
 
 /// Send a dead letter again; the same as replaying it.
-#[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", tag = "deliveries", params(("id" = String, Path)), responses((status = 202, body = Delivery), (status = 409, body = crate::error::Problem)))]
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", tag = "deliveries", operation_id = "resend_delivery", params(("id" = String, Path)), responses((status = 202, body = Delivery), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn resend(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let (record, _) = find(&state, &id).await?;
     let subscription = state.system.subscriptions().by_endpoint(record.endpoint);

@@ -54,7 +54,7 @@ pub struct AcceptedMany {
 
 /// Take one event, a JSON array of them, or NDJSON. Answers once they are on disk.
 #[utoipa::path(
-    post, path = "/api/v1/events", tag = "events", request_body = serde_json::Value,
+    post, path = "/api/v1/events", tag = "events", operation_id = "create_events", request_body = serde_json::Value,
     responses((status = 202, body = Accepted), (status = 400, body = crate::error::Problem), (status = 413, body = crate::error::Problem), (status = 422, body = crate::error::Problem), (status = 503, body = crate::error::Problem))
 )]
 pub(crate) async fn create(
@@ -226,7 +226,7 @@ const KNOWN: [&str; 9] = ["type", "level", "min_level", "source", "since", "unti
 
 /// Events, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/events", tag = "events",
+    get, path = "/api/v1/events", tag = "events", operation_id = "list_events",
     params(
         ("type" = Option<String>, Query, description = "a type or pattern"), ("level" = Option<String>, Query),
         ("min_level" = Option<String>, Query), ("source" = Option<String>, Query),
@@ -261,7 +261,7 @@ pub(crate) fn raw(event: &Event) -> Result<Box<RawValue>, Error> {
 }
 
 /// One event.
-#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 200, body = serde_json::Value), (status = 404, body = crate::error::Problem)))]
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", operation_id = "get_event", params(("id" = String, Path)), responses((status = 200, body = serde_json::Value), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let event = find(&state, &id).await?;
     Ok(HttpResponse::Ok().content_type("application/json").body(event.json()))
@@ -273,7 +273,7 @@ pub(crate) async fn find(state: &State, id: &str) -> Result<Arc<Event>, Error> {
 }
 
 /// The deliveries of one event.
-#[utoipa::path(get, path = "/api/v1/events/{id}/deliveries", tag = "events", params(("id" = String, Path)), responses((status = 200, body = Page<Delivery>)))]
+#[utoipa::path(get, path = "/api/v1/events/{id}/deliveries", tag = "events", operation_id = "list_event_deliveries", params(("id" = String, Path)), responses((status = 200, body = Page<Delivery>)))]
 pub(crate) async fn deliveries(
     state: web::Data<State>,
     request: HttpRequest,

@@ -83,7 +83,7 @@ pub struct ShownCondition {
 
 /// Why an event went to a subscription, or did not.
 #[utoipa::path(
-    get, path = "/api/v1/events/{id}/explain", tag = "events",
+    get, path = "/api/v1/events/{id}/explain", tag = "events", operation_id = "explain_event",
     params(
         ("id" = String, Path), ("subscription" = Option<String>, Query, description = "only this one"),
         ("limit" = Option<usize>, Query, description = "subscriptions on a page"), ("cursor" = Option<String>, Query),

@@ -166,7 +166,7 @@ pub enum Line {
 ///
 /// With `Accept: application/x-ndjson` the answer is a line with progress now and then, and the report in the last one.
 #[utoipa::path(
-    post, path = "/api/v1/filters/test", tag = "filters", request_body = Test,
+    post, path = "/api/v1/filters/test", tag = "filters", operation_id = "test_filter", request_body = Test,
     responses((status = 200, body = Report), (status = 422, body = crate::error::Problem), (status = 503, body = crate::error::Problem))
 )]
 pub(crate) async fn test(

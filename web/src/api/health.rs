@@ -62,19 +62,19 @@ fn health(state: &State) -> (Health, bool) {
 }
 
 /// How the server is; always 200, for people.
-#[utoipa::path(get, path = "/api/v1/health", tag = "operation", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/api/v1/health", tag = "operation", operation_id = "get_health", responses((status = 200, body = Health)))]
 pub(crate) async fn get(state: web::Data<State>) -> HttpResponse {
     HttpResponse::Ok().json(health(&state).0)
 }
 
 /// That the process answers, and nothing more.
-#[utoipa::path(get, path = "/api/v1/health/live", tag = "operation", responses((status = 200)))]
+#[utoipa::path(get, path = "/api/v1/health/live", tag = "operation", operation_id = "get_live", responses((status = 200)))]
 pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"status": "alive"}))
 }
 
 /// Whether requests can be served: 503 with the reason where not, for load balancers.
-#[utoipa::path(get, path = "/api/v1/health/ready", tag = "operation", responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
+#[utoipa::path(get, path = "/api/v1/health/ready", tag = "operation", operation_id = "get_ready", responses((status = 200, body = Health), (status = 503, body = crate::error::Problem)))]
 pub(crate) async fn ready(state: web::Data<State>) -> Result<HttpResponse, Error> {
     let (health, is_ready) = health(&state);
     if is_ready {

@@ -180,7 +180,7 @@ pub(super) fn accepted(job: &Job) -> HttpResponse {
 
 /// Deliver past events through the subscription's filter, as it is now. Events that had a delivery are left out.
 #[utoipa::path(
-    post, path = "/api/v1/subscriptions/{id}/backfill", tag = "subscriptions", params(("id" = String, Path)), request_body = BackfillBody,
+    post, path = "/api/v1/subscriptions/{id}/backfill", tag = "subscriptions", operation_id = "backfill_subscription", params(("id" = String, Path)), request_body = BackfillBody,
     responses((status = 202, body = Job), (status = 409, body = crate::error::Problem), (status = 422, body = crate::error::Problem))
 )]
 pub(crate) async fn backfill(
@@ -214,7 +214,7 @@ pub(super) fn time(pointer: &str, text: &str, now: Timestamp) -> Result<Timestam
 
 /// Jobs, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "jobs",
+    get, path = "/api/v1/jobs", tag = "jobs", operation_id = "list_jobs",
     params(("state" = Option<String>, Query), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Page<Job>))
 )]
@@ -242,14 +242,14 @@ fn id(text: &str) -> Result<JobId, Error> {
 }
 
 /// One job.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)), responses((status = 200, body = Job), (status = 404, body = crate::error::Problem)))]
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", operation_id = "get_job", params(("id" = String, Path)), responses((status = 200, body = Job), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, path: web::Path<String>) -> Result<HttpResponse, Error> {
     let job = state.system.jobs().get(&id(&path)?).ok_or_else(|| Error::not_found("job"))?;
     Ok(HttpResponse::Ok().json(shown(&state, job)))
 }
 
 /// End a running job. What it did already stays done: what it queued is delivered all the same.
-#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)), responses((status = 200, body = Job), (status = 404, body = crate::error::Problem), (status = 409, body = crate::error::Problem)))]
+#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", operation_id = "cancel_job", params(("id" = String, Path)), responses((status = 200, body = Job), (status = 404, body = crate::error::Problem), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn cancel(state: web::Data<State>, path: web::Path<String>) -> Result<HttpResponse, Error> {
     let job = state.system.jobs().cancel(&id(&path)?).await?;
     Ok(HttpResponse::Ok().json(shown(&state, job)))

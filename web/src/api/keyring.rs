@@ -29,7 +29,7 @@ pub struct Rotated {
 
 /// Change the master key. Only the keyring is written anew; secrets stay sealed as they are, and nothing waits.
 #[utoipa::path(
-    post, path = "/api/v1/keyring/rotate", tag = "keyring", request_body = RotateBody,
+    post, path = "/api/v1/keyring/rotate", tag = "keyring", operation_id = "rotate_keyring", request_body = RotateBody,
     responses((status = 200, body = Rotated), (status = 403, body = crate::error::Problem), (status = 409, body = crate::error::Problem), (status = 422, body = crate::error::Problem))
 )]
 pub(crate) async fn rotate(

@@ -73,7 +73,7 @@ pub(crate) async fn imbalance(state: &State) -> Result<u64, Error> {
 }
 
 /// Count queues and dead letters anew and hold them against the counters.
-#[utoipa::path(get, path = "/api/v1/ledger", tag = "operation", responses((status = 200, body = Ledger)))]
+#[utoipa::path(get, path = "/api/v1/ledger", tag = "operation", operation_id = "get_ledger", responses((status = 200, body = Ledger)))]
 pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> {
     let lines = state.system.store().reads.ledger().await?;
     let line = |line: &LedgerLine| {

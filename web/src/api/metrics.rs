@@ -49,7 +49,7 @@ impl Text {
 }
 
 /// All series, in Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
+#[utoipa::path(get, path = "/metrics", tag = "operation", operation_id = "get_metrics", responses((status = 200, body = String, content_type = "text/plain; version=0.0.4")))]
 pub(crate) async fn get(state: web::Data<State>) -> Result<HttpResponse, Error> {
     let (system, metrics) = (&state.system, state.system.metrics());
     let mut text = Text::default();

@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod check;
 pub mod circuit;
 pub(crate) mod creations;
 pub mod dead_letter_groups;
@@ -12,6 +13,7 @@ pub mod explain;
 pub mod filters;
 pub mod health;
 pub mod jobs;
+mod kept;
 pub mod keyring;
 pub mod keys;
 pub mod ledger;
@@ -63,6 +65,7 @@ pub struct Page<T> {
         subscriptions::patch,
         subscriptions::delete,
         subscriptions::test,
+        check::check,
         subscriptions::pause,
         subscriptions::resume,
         subscriptions::promote,
@@ -141,6 +144,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(get().to(subscriptions::list))
                 .route(web::post().to(subscriptions::create)),
         )
+        // Before what would take it for an id.
+        .service(resource("/subscriptions/check", "POST").route(web::post().to(check::check)))
         .service(
             resource("/subscriptions/{id}", "GET, HEAD, PUT, PATCH, DELETE")
                 .route(get().to(subscriptions::get))

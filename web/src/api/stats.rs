@@ -80,7 +80,7 @@ pub struct SubscriptionStats {
 }
 
 /// Counts.
-#[utoipa::path(get, path = "/api/v1/stats", tag = "operation", responses((status = 200, body = Stats)))]
+#[utoipa::path(get, path = "/api/v1/stats", tag = "operation", operation_id = "get_stats", responses((status = 200, body = Stats)))]
 pub(crate) async fn get(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     Ok(HttpResponse::Ok().json(stats(&state)))

@@ -16,6 +16,7 @@ use super::{
     Page, circuit,
     creations::Made,
     events,
+    kept::Kept,
     subscription_body::{SubscriptionBody, SubscriptionPatch},
 };
 use crate::{
@@ -118,7 +119,7 @@ pub(crate) fn if_match(request: &HttpRequest, current: u32) -> Result<Option<u32
     Err(Error::stale(current))
 }
 
-async fn object(
+pub(super) async fn object(
     state: &web::Data<State>,
     request: &HttpRequest,
     payload: web::Payload,
@@ -134,6 +135,16 @@ async fn object(
     Ok(object)
 }
 
+/// Takes out the secret that the caller brings, if any.
+pub(super) fn own_secret(object: &mut Map<String, Value>) -> Result<Option<Secret>, Error> {
+    let wrong = |detail: String| Error::invalid([Problem::new("/secret", detail)]);
+    match object.remove("secret") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Secret::own(text).map(Some).map_err(|error| wrong(error.to_string())),
+        Some(_) => Err(wrong("expected a string".into())),
+    }
+}
+
 fn spec(object: Map<String, Value>) -> Result<Spec, Error> {
     Spec::from_json(Value::Object(object)).map_err(Error::invalid)
 }
@@ -144,7 +155,7 @@ pub(crate) fn find(state: &State, id: &str) -> Result<Arc<Subscription>, Error> 
 }
 
 /// Make a subscription. The answer holds its secret, which is shown only here.
-#[utoipa::path(post, path = "/api/v1/subscriptions", tag = "subscriptions", request_body = SubscriptionBody, responses((status = 201, body = Shown), (status = 422, body = crate::error::Problem)))]
+#[utoipa::path(post, path = "/api/v1/subscriptions", tag = "subscriptions", operation_id = "create_subscription", request_body = SubscriptionBody, responses((status = 201, body = Shown), (status = 422, body = crate::error::Problem)))]
 pub(crate) async fn create(
     state: web::Data<State>,
     request: HttpRequest,
@@ -158,12 +169,7 @@ pub(crate) async fn create(
         Some(Ok(reserved)) => Some(reserved),
         None => None,
     };
-    let wrong = |detail: String| Error::invalid([Problem::new("/secret", detail)]);
-    let secret = match object.remove("secret") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(Secret::own(text).map_err(|error| wrong(error.to_string()))?),
-        Some(_) => return Err(wrong("expected a string".into())),
-    };
+    let secret = own_secret(&mut object)?;
     let (spec, subscriptions) = (spec(object)?, state.system.subscriptions().clone());
     // A task of its own: the key must be noted also where the client goes away meanwhile.
     let creating = actix_web::rt::spawn(async move {
@@ -188,7 +194,7 @@ fn created(state: &State, made: &Subscription) -> HttpResponse {
 }
 
 /// Subscriptions, oldest first.
-#[utoipa::path(get, path = "/api/v1/subscriptions", tag = "subscriptions", params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)), responses((status = 200, body = Page<Shown>)))]
+#[utoipa::path(get, path = "/api/v1/subscriptions", tag = "subscriptions", operation_id = "list_subscriptions", params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)), responses((status = 200, body = Page<Shown>)))]
 pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &["limit", "cursor"])?;
     let limit = query.limit()?;
@@ -207,7 +213,7 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
 }
 
 /// One subscription.
-#[utoipa::path(get, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown), (status = 404, body = crate::error::Problem)))]
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "get_subscription", params(("id" = String, Path)), responses((status = 200, body = Shown), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let found = find(&state, &id)?;
     Ok(answer(&state, &found))
@@ -218,7 +224,7 @@ fn answer(state: &State, subscription: &Subscription) -> HttpResponse {
 }
 
 /// Replace what was written. `If-Match` guards against lost updates.
-#[utoipa::path(put, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = SubscriptionBody, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
+#[utoipa::path(put, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "replace_subscription", params(("id" = String, Path)), request_body = SubscriptionBody, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
 pub(crate) async fn replace(
     state: web::Data<State>,
     request: HttpRequest,
@@ -226,15 +232,19 @@ pub(crate) async fn replace(
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     let found = find(&state, &id)?;
-    let version = if_match(&request, found.version)?;
+    // The masks stand for what this version holds, so no other may come between.
+    let version = Some(if_match(&request, found.version)?.unwrap_or(found.version));
     let mut object = object(&state, &request, payload).await?;
+    let kept = Kept::of(&object, &found, false);
     keep_masked(&mut object, &found);
-    let changed = state.system.subscriptions().update(&found.id, version, spec(object)?).await?;
+    let spec = spec(object)?;
+    kept.check(&found.spec, &spec)?;
+    let changed = state.system.subscriptions().update(&found.id, version, spec).await?;
     Ok(answer(&state, &changed))
 }
 
 /// Change some members: a JSON merge patch (RFC 7396).
-#[utoipa::path(patch, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), request_body = SubscriptionPatch, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
+#[utoipa::path(patch, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "patch_subscription", params(("id" = String, Path)), request_body = SubscriptionPatch, responses((status = 200, body = Shown), (status = 412, body = crate::error::Problem)))]
 pub(crate) async fn patch(
     state: web::Data<State>,
     request: HttpRequest,
@@ -245,6 +255,7 @@ pub(crate) async fn patch(
     // Between reading and writing nobody else may change it, whether the caller minds or not.
     let version = Some(if_match(&request, found.version)?.unwrap_or(found.version));
     let mut patch = object(&state, &request, payload).await?;
+    let kept = Kept::of(&patch, &found, true);
     keep_masked(&mut patch, &found);
     let mut merged =
         serde_json::to_value(&found.spec).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()))?;
@@ -255,11 +266,9 @@ pub(crate) async fn patch(
         *kept = Value::Null;
     }
     merge(&mut merged, Value::Object(patch));
-    let changed = state
-        .system
-        .subscriptions()
-        .update(&found.id, version, Spec::from_json(merged).map_err(Error::invalid)?)
-        .await?;
+    let spec = Spec::from_json(merged).map_err(Error::invalid)?;
+    kept.check(&found.spec, &spec)?;
+    let changed = state.system.subscriptions().update(&found.id, version, spec).await?;
     Ok(answer(&state, &changed))
 }
 
@@ -304,7 +313,7 @@ fn merge(target: &mut Value, patch: Value) {
 }
 
 /// Delete it: nothing more is sent, and what waits is cancelled.
-#[utoipa::path(delete, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", params(("id" = String, Path)), responses((status = 204), (status = 404, body = crate::error::Problem)))]
+#[utoipa::path(delete, path = "/api/v1/subscriptions/{id}", tag = "subscriptions", operation_id = "delete_subscription", params(("id" = String, Path)), responses((status = 204), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn delete(
     state: web::Data<State>,
     request: HttpRequest,
@@ -316,7 +325,7 @@ pub(crate) async fn delete(
 }
 
 /// Send a synthetic, marked event to this subscription alone, through the real path.
-#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/test", tag = "subscriptions", params(("id" = String, Path)), responses((status = 202, body = Tested), (status = 409, body = crate::error::Problem)))]
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/test", tag = "subscriptions", operation_id = "test_subscription", params(("id" = String, Path)), responses((status = 202, body = Tested), (status = 409, body = crate::error::Problem)))]
 pub(crate) async fn test(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let found = find(&state, &id)?;
     let sent = state.system.send_test(&found.id).await?;
@@ -326,7 +335,7 @@ pub(crate) async fn test(state: web::Data<State>, id: web::Path<String>) -> Resu
 }
 
 /// Let deliveries queue up.
-#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/pause", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/pause", tag = "subscriptions", operation_id = "pause_subscription", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
 pub(crate) async fn pause(
     state: web::Data<State>,
     request: HttpRequest,
@@ -336,7 +345,7 @@ pub(crate) async fn pause(
 }
 
 /// Deliver again, what waits first.
-#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/resume", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/resume", tag = "subscriptions", operation_id = "resume_subscription", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
 pub(crate) async fn resume(
     state: web::Data<State>,
     request: HttpRequest,
@@ -353,7 +362,7 @@ async fn set_paused(state: &State, request: &HttpRequest, id: &str, is_paused: b
 }
 
 /// Make a shadow live: what matches from now on is sent.
-#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/promote", tag = "subscriptions", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/promote", tag = "subscriptions", operation_id = "promote_subscription", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
 pub(crate) async fn promote(
     state: web::Data<State>,
     request: HttpRequest,
@@ -379,7 +388,7 @@ pub struct Shadowed {
 
 /// What a shadow would have sent, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/subscriptions/{id}/shadow", tag = "subscriptions",
+    get, path = "/api/v1/subscriptions/{id}/shadow", tag = "subscriptions", operation_id = "get_shadow",
     params(("id" = String, Path), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Shadowed))
 )]

@@ -1,0 +1,72 @@
+//! A look at a receiver before its subscription is saved.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use loghorn_actors::Checked as Seen;
+use loghorn_domain::{Timestamp, subscription::Spec};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    attempts::{Phases, ShownResponse, joined, shown_phases},
+    subscription_body::SubscriptionBody,
+    subscriptions,
+};
+use crate::{State, error::Error, lists::Query};
+
+/// What a receiver made of one signed test webhook.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Checked {
+    /// What it came to, as of an attempt: `ok`, `http_4xx`, `dns`, `tls` …
+    pub class: String,
+    /// The status code, if an answer came.
+    pub status_code: Option<u16>,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// The parts of that, where known.
+    pub phases: Phases,
+    /// What came back.
+    pub response: ShownResponse,
+    /// Until when the receiver's certificate is valid, also where it was refused; null where none was seen.
+    pub certificate_expires_at: Option<String>,
+    /// Whole days until then; negative where it is over.
+    pub tls_days: Option<i64>,
+}
+
+/// Send one signed test webhook to a receiver whose subscription is not saved yet. Nothing of it is kept.
+///
+/// The body is that of a new subscription; only `url` is required. What has a secret is signed with it, else with one that
+/// is drawn for this call.
+#[utoipa::path(
+    post, path = "/api/v1/subscriptions/check", tag = "subscriptions", operation_id = "check_receiver", request_body = SubscriptionBody,
+    responses((status = 200, body = Checked), (status = 422, body = crate::error::Problem))
+)]
+pub(crate) async fn check(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Error> {
+    Query::read(&request, &[])?;
+    let mut object = subscriptions::object(&state, &request, payload).await?;
+    let secret = subscriptions::own_secret(&mut object)?;
+    object.entry("name").or_insert_with(|| "check".into());
+    object.entry("events").or_insert_with(|| vec!["**"].into());
+    let spec = Spec::from_json(Value::Object(object)).map_err(Error::invalid)?;
+    let seen = state.system.check(spec, secret).await?;
+    Ok(HttpResponse::Ok().json(shown(seen, state.system.clock().now())))
+}
+
+fn shown(seen: Seen, now: Timestamp) -> Checked {
+    const DAY_MS: i64 = 24 * 3600 * 1000;
+    Checked {
+        class: seen.class.name().into(),
+        status_code: seen.status_code,
+        error: seen.error,
+        duration_ms: seen.took.as_secs_f64() * 1000.0,
+        phases: shown_phases(seen.phases),
+        response: ShownResponse { headers: joined(seen.headers), body: seen.body },
+        certificate_expires_at: seen.certificate_until.map(|at| at.to_string()),
+        tls_days: seen.certificate_until.map(|at| (at.millis() - now.millis()).div_euclid(DAY_MS)),
+    }
+}
