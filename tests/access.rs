@@ -92,6 +92,7 @@ fn scopes_of(method: &str, path: &str) -> &'static [&'static str] {
         _ if path.starts_with(KEYS) || path.starts_with("/api/v1/audit") || path.starts_with("/api/v1/keyring") => {
             &["admin"]
         }
+        _ if path.starts_with("/api/v1/dispatch/") => &["admin"],
         _ if path.starts_with(INGEST) => &["ingest", "manage", "admin"],
         "/api/v1/events" if !is_reading => &["ingest", "manage", "admin"],
         "/api/v1/filters/test" => &["read", "manage", "admin"],

@@ -28,8 +28,8 @@ async fn a_circuit_stays_open_over_a_restart_and_obeys_a_person() {
     loghorn.post("/api/v1/events", &json!(events)).await;
     until("it trips", 10, async || circuit(&loghorn, &id).await["circuit"] == "open").await;
     assert!(circuit(&loghorn, &id).await["until"].is_string());
-    // A moment later that is kept.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // A moment later that is kept, with what happened.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
     let before = receiver.count();
     loghorn.kill();
     loghorn.restart();
@@ -56,6 +56,14 @@ async fn a_circuit_stays_open_over_a_restart_and_obeys_a_person() {
     until("all is delivered", 10, async || loghorn.delivery_stats().await["delivered"] == 10).await;
     assert_eq!(circuit(&loghorn, &id).await["circuit"], "closed");
     loghorn.assert_ledger_balances().await;
+    // What happened is told, the newest first, also of before the restarts.
+    let told = circuit(&loghorn, &id).await["history"].as_array().unwrap().clone();
+    let (newest, oldest) = (&told[0], told.last().unwrap());
+    assert_eq!((&newest["circuit"], &newest["cause"]), (&json!("closed"), &json!("a person wanted it")), "{told:?}");
+    assert_eq!(
+        (&oldest["circuit"], &oldest["cause"]),
+        (&json!("open"), &json!("the last attempt came to http_5xx (503)"))
+    );
     let path = format!("/api/v1/subscriptions/{id}/circuit");
     assert_eq!(loghorn.post(&path, &json!({"action": "shut"})).await.0, 422);
     assert_eq!(loghorn.post("/api/v1/subscriptions/sub_x/circuit", &json!({"action": "open"})).await.0, 404);
@@ -109,4 +117,34 @@ async fn nothing_but_failures_for_long_disables_and_what_waits_is_kept() {
     assert_eq!(loghorn.call("PATCH", &path, Some(enabled)).await.1["state"], "active");
     until("what waited is delivered", 20, async || loghorn.delivery_stats().await["delivered"] == 1).await;
     assert_eq!(loghorn.get(&path).await["state"], "active");
+}
+
+#[actix_rt::test]
+async fn all_webhooks_are_held_also_over_a_restart_and_go_on_when_told_to() {
+    let (mut loghorn, receiver) = (Loghorn::start().await, Receiver::start(Mood::Answer(200, "")));
+    loghorn.subscribe(&receiver.url(), json!({})).await;
+    loghorn.post("/api/v1/events", &event("ERROR", 1)).await;
+    until("the first is delivered", 10, async || loghorn.delivery_stats().await["delivered"] == 1).await;
+    let (status, held) = loghorn.post("/api/v1/dispatch/pause", &json!({})).await;
+    assert_eq!((status, &held["state"], held["since"].is_string()), (200, &json!("paused"), true));
+    loghorn.post("/api/v1/events", &event("ERROR", 2)).await;
+    // Also what a subscription made meanwhile gets.
+    let other = Receiver::start(Mood::Answer(200, ""));
+    loghorn.subscribe(&other.url(), json!({"name": "other"})).await;
+    loghorn.post("/api/v1/events", &event("ERROR", 3)).await;
+    loghorn.kill();
+    loghorn.restart();
+    let health = loghorn.get("/api/v1/health").await;
+    assert_eq!((&health["status"], &health["components"]["delivery_engine"]), (&json!("degraded"), &json!("degraded")));
+    assert!(health["reasons"]["delivery_engine"].as_str().unwrap().starts_with("dispatch is paused since 20"));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!((receiver.count(), other.count()), (1, 0));
+    assert_eq!(loghorn.get("/api/v1/dispatch").await["waiting"], 3);
+    assert_eq!(loghorn.post("/api/v1/dispatch/resume", &json!({})).await.1["since"], Value::Null);
+    until("all is delivered", 10, async || (receiver.count(), other.count()) == (3, 1)).await;
+    assert_eq!(loghorn.get("/api/v1/health").await["status"], "healthy");
+    assert_eq!(loghorn.post("/api/v1/dispatch/resume", &json!({})).await.0, 200, "twice is no error");
+    loghorn.assert_ledger_balances().await;
+    let page = loghorn.get("/api/v1/deliveries").await;
+    assert!(page["items"].as_array().unwrap().iter().all(|row| row["event_type"] == "log.error"), "{page}");
 }

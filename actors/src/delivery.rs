@@ -27,6 +27,7 @@ use rustc_hash::FxHashMap;
 
 use self::attempts::Finished;
 use crate::{
+    CircuitChange,
     directory::Live,
     feed::{Change, Said},
     places::Places,
@@ -169,6 +170,15 @@ impl DeliveryActor {
                     if circuit == Circuit::Open {
                         self.payloads.retain(|seq, _| self.machine.holds(*seq));
                     }
+                    let why = match (circuit, &cause) {
+                        (Circuit::HalfOpen, Cause::Recalled) => Some("its time was over".to_owned()),
+                        (_, Cause::Recalled) => None,
+                        (_, cause) => Some(cause.words()),
+                    };
+                    if let Some(cause) = why {
+                        let change = CircuitChange { at: self.shared.clock.now(), circuit, until, cause };
+                        self.shared.circuit_changes.add(self.endpoint, change);
+                    }
                     if circuit == Circuit::Open && self.live.circuit().0 != Circuit::Open {
                         self.shared.metrics.circuit_opened();
                     }
@@ -309,7 +319,7 @@ fn settings(shared: &Shared, subscription: &Subscription) -> Settings {
         batch: subscription.spec.batch.and_then(|batch| batch.batching()),
         disable_after: delivery.disable_after,
         is_region: subscription.spec.regions.is_some(),
-        is_paused: subscription.state() != State::Active,
+        is_paused: subscription.state() != State::Active || shared.dispatch.is_paused(),
     }
 }
 

@@ -6,8 +6,8 @@ use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress, notice::Subject}
 use loghorn_storage::{Error as StoreError, Fence, Store};
 
 use crate::{
-    Directory, Metrics, Options, Random, Series, Subscriptions, Vault, changes::Changes, circuits::Circuits,
-    notices::Notices, receiver_tls::Trust, supervisor::Requeued,
+    CircuitChanges, Directory, Metrics, Options, Random, Series, Subscriptions, Vault, changes::Changes,
+    circuits::Circuits, dispatch::Dispatch, notices::Notices, receiver_tls::Trust, supervisor::Requeued,
 };
 
 /// Made once at the start, shared by all actors.
@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) circuits: Arc<Circuits>,
+    pub(crate) circuit_changes: Arc<CircuitChanges>,
+    pub(crate) dispatch: Dispatch,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) series: Arc<Series>,

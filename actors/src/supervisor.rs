@@ -76,6 +76,11 @@ pub(crate) struct Missing(pub(crate) EndpointNo);
 #[rtype(result = "()")]
 pub(crate) struct EndpointChanged(pub(crate) EndpointNo);
 
+/// Something changed that all endpoints go by.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct AllChanged;
+
 /// The subscription with these endpoints was deleted. Answers when nothing is sent to it any more.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -279,6 +284,14 @@ impl Handler<EndpointChanged> for SupervisorActor {
     }
 }
 
+impl Handler<AllChanged> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: AllChanged, _: &mut Self::Context) {
+        self.shared.directory.actors().into_iter().for_each(|actor| actor.do_send(Reconfigure));
+    }
+}
+
 impl Handler<EndpointsDeleted> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
@@ -288,6 +301,7 @@ impl Handler<EndpointsDeleted> for SupervisorActor {
                 actor.do_send(Stop);
             }
             self.shared.circuits.keep(*endpoint, None);
+            self.shared.circuit_changes.forget(*endpoint);
         }
         let router = self.router.get().clone();
         let passed = async move {

@@ -20,12 +20,14 @@ use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
 use tokio::sync::Semaphore;
 
 use crate::{
-    AppendError, Audit, Directory, Feed, Ingest, Keys, Metrics, Options, Random, Series, Sessions, Subscriptions,
-    Vault,
+    AppendError, Audit, CircuitChanges, Directory, Feed, Ingest, Keys, Metrics, Options, Random, Series, Sessions,
+    Subscriptions, Vault,
     changes::Changes,
     check::{CHECKS_MAX, test_event},
+    circuit_changes,
     circuits::Circuits,
     delivery::Act,
+    dispatch::Dispatch,
     gate::Gate,
     jobs::Jobs,
     notices::{self, Notices},
@@ -204,11 +206,15 @@ impl System {
         let keys = Keys::load(store.clone(), clock.clone(), random.clone(), &options.admin_keys).await?;
         let audit = Audit::load(store.clone(), clock.clone()).await?;
         let circuits = Arc::new(Circuits::load(store.clone()).await?);
+        let circuit_changes = Arc::new(CircuitChanges::load(store.clone()).await?);
+        let dispatch = Dispatch::load(store.clone()).await?;
         let notices = Arc::new(Notices::new(metrics.clone()));
         let series = Arc::new(Series::load(store.clone(), clock.clone()).await?);
         let shared = Arc::new(Shared {
             fence,
             circuits,
+            circuit_changes: circuit_changes.clone(),
+            dispatch,
             egress,
             tls,
             subscriptions: Arc::new(subscriptions),
@@ -240,6 +246,7 @@ impl System {
         notices_arbiter.spawn(notices::watch(shared.clone()));
         notices_arbiter.spawn(rotations::watch(shared.clone()));
         notices_arbiter.spawn(series::watch(series));
+        notices_arbiter.spawn(circuit_changes::watch(circuit_changes));
         let (keys, audit) = (Arc::new(keys), Arc::new(audit));
         let sessions = Arc::new(Sessions::new(keys.clone(), shared.clock.clone(), shared.random.clone()));
         let checks = Arc::new(Semaphore::new(CHECKS_MAX));
@@ -413,7 +420,9 @@ impl System {
             .or_else(|| restarting("the router", self.router.get().connected()))
             .or_else(|| self.shared.directory.routing_waits().map(|reason| format!("routing waits: {reason}")));
         let quarantined = self.shared.directory.quarantined();
-        let delivery = draining.clone().or_else(|| {
+        let paused =
+            self.dispatch_paused_since().map(|since| format!("dispatch is paused since {since}: nothing is sent"));
+        let delivery = draining.clone().or(paused).or_else(|| {
             let n = quarantined.len();
             (n > 0).then(|| format!("{n} endpoint(s) quarantined: their actors failed again and again"))
         });
@@ -424,6 +433,11 @@ impl System {
             vec![subscriptions, degraded("delivery_engine", delivery), degraded("event_listener", router), store];
         let is_healthy = components.iter().all(|component| component.state == "ready");
         Health { is_healthy, is_ready: ready && draining.is_none(), components }
+    }
+
+    /// What happened to circuits lately.
+    pub fn circuit_changes(&self) -> &CircuitChanges {
+        &self.shared.circuit_changes
     }
 
     /// How many circuits are not closed.

@@ -100,7 +100,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    fn words(&self) -> String {
+    /// It in words, without a beginning.
+    pub fn words(&self) -> String {
         match self {
             Self::Attempt { outcome, .. } => match outcome.status_code {
                 Some(code) => format!("the last attempt came to {} ({code})", outcome.class.name()),

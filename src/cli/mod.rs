@@ -7,6 +7,7 @@ mod client;
 mod completion;
 mod conditions;
 mod delivery;
+mod dispatch;
 mod dlq;
 mod doctor;
 mod event;
@@ -124,6 +125,9 @@ enum Command {
     /// List the circuits that are open; open, close and probe them by hand
     #[command(visible_alias = "circuits", subcommand)]
     Circuit(circuit::CircuitCommand),
+    /// Hold all webhooks, or let them go on
+    #[command(subcommand)]
+    Dispatch(dispatch::DispatchCommand),
     /// List, show and cancel long work: backfills
     #[command(visible_alias = "jobs", subcommand)]
     Job(job::JobCommand),
@@ -217,6 +221,7 @@ impl Command {
             Self::Delivery(command) => command.run(context).await,
             Self::Dlq(command) => command.run(context).await,
             Self::Circuit(command) => command.run(context).await,
+            Self::Dispatch(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,
             Self::Audit(args) => args.run(context).await,

@@ -170,6 +170,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dispatch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether webhooks go out. */
+        get: operations["get /api/v1/dispatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dispatch/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold all webhooks, also over a restart. Attempts under way end; nothing is lost. */
+        post: operations["post /api/v1/dispatch/pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dispatch/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let webhooks go out again. */
+        post: operations["post /api/v1/dispatch/resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1020,6 +1071,17 @@ export interface components {
              */
             region?: string | null;
         };
+        /** @description A circuit changed. */
+        CircuitChange: {
+            /** @description When. */
+            at: string;
+            /** @description Why, in words. */
+            cause: string;
+            /** @description What it is since then. */
+            circuit: string;
+            /** @description When an open one is probed. */
+            until?: string | null;
+        };
         /** @description A [`Condition`], for the API's description; a test holds both together. */
         Condition: {
             /** @description What `any`, `all` and `not` are made of. */
@@ -1083,6 +1145,8 @@ export interface components {
              * @description The event's place in the log.
              */
             event_seq: number;
+            /** @description The event's type; null where the event is no longer kept. */
+            event_type?: string | null;
             /** @description Its id, also the `webhook-id`. */
             id: string;
             /** @description The last attempt's class. */
@@ -1160,6 +1224,23 @@ export interface components {
         DeliveryWithAttempts: components["schemas"]["Delivery"] & {
             /** @description Its attempts, in order. */
             attempt_log: components["schemas"]["ShownAttempt"][];
+        };
+        /** @description Whether webhooks go out. */
+        Dispatch: {
+            /**
+             * Format: int64
+             * @description Attempts that are under way still.
+             */
+            attempting: number;
+            /** @description Since when it is paused. */
+            since?: string | null;
+            /** @description `running`, or `paused`: nothing is sent, whatever waits is kept, events are taken and matched as ever. */
+            state: string;
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            waiting: number;
         };
         /** @description One call that changed something, or whose key may. */
         Entry: {
@@ -1721,6 +1802,8 @@ export interface components {
                  * @description The event's place in the log.
                  */
                 event_seq: number;
+                /** @description The event's type; null where the event is no longer kept. */
+                event_type?: string | null;
                 /** @description Its id, also the `webhook-id`. */
                 id: string;
                 /** @description The last attempt's class. */
@@ -2394,6 +2477,8 @@ export interface components {
         Standing: {
             /** @description `closed`: attempts flow. `open`: nothing is attempted. `half_open`: one attempt at a time. */
             circuit: string;
+            /** @description What happened to it lately, the newest first; at most 20. */
+            history?: components["schemas"]["CircuitChange"][];
             /** @description When an open one is probed; null where it is not open, or was opened by hand and stays so. */
             until?: string | null;
             /**
@@ -2838,6 +2923,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/dispatch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dispatch"];
+                };
+            };
+        };
+    };
+    "post /api/v1/dispatch/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dispatch"];
+                };
+            };
+        };
+    };
+    "post /api/v1/dispatch/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dispatch"];
                 };
             };
         };

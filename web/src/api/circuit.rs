@@ -35,6 +35,23 @@ pub struct Standing {
     pub until: Option<String>,
     /// Deliveries that wait.
     pub waiting: u64,
+    /// What happened to it lately, the newest first; at most 20.
+    #[serde(default)]
+    pub history: Vec<Change>,
+}
+
+/// A circuit changed.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = CircuitChange)]
+pub struct Change {
+    /// When.
+    pub at: String,
+    /// What it is since then.
+    pub circuit: String,
+    /// When an open one is probed.
+    pub until: Option<String>,
+    /// Why, in words.
+    pub cause: String,
 }
 
 /// What is to be done with a circuit.
@@ -67,7 +84,13 @@ pub(super) fn worst(state: &State, subscription: &Subscription) -> breaker::Circ
 fn standing(state: &State, endpoint: EndpointNo) -> Standing {
     let (circuit, until) = state.system.directory().live(endpoint).circuit();
     let waiting = state.system.store().queue.counters_of(endpoint).waiting;
-    Standing { circuit: name(circuit), until: until.map(|at| at.to_string()), waiting }
+    let history = state.system.circuit_changes().of(endpoint).into_iter().map(|change| Change {
+        at: change.at.to_string(),
+        circuit: name(change.circuit),
+        until: change.until.map(|at| at.to_string()),
+        cause: change.cause,
+    });
+    Standing { circuit: name(circuit), until: until.map(|at| at.to_string()), waiting, history: history.collect() }
 }
 
 fn shown(state: &State, subscription: &Subscription) -> Circuit {

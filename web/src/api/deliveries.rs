@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::{StreamExt, stream};
 use loghorn_domain::{
     Class, DeliveryId, EndpointNo, EventId, Seq, SubscriptionId,
     delivery::{Attempt, Status},
@@ -21,6 +22,9 @@ use crate::{
     lists::{self, Query},
 };
 
+/// Events that are read at a time for one page.
+const READS_AT_ONCE: usize = 8;
+
 /// A delivery.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Delivery {
@@ -30,6 +34,9 @@ pub struct Delivery {
     pub event_id: String,
     /// The event's place in the log.
     pub event_seq: u64,
+    /// The event's type; null where the event is no longer kept.
+    #[serde(default)]
+    pub event_type: Option<String>,
     /// The subscription; null where it was deleted.
     pub subscription_id: Option<String>,
     /// Where it goes.
@@ -82,6 +89,7 @@ fn shown_as(state: &State, record: &DeliveryRecord, status: Status) -> Delivery 
         id: DeliveryId { received_at, endpoint, seq }.to_string(),
         event_id: record.event_id.to_string(),
         event_seq: seq.0,
+        event_type: None,
         subscription_id: subscription.as_ref().map(|found| found.id.to_string()),
         url: subscription.map(|found| found.url_of(endpoint).to_owned()),
         status: status.name().into(),
@@ -142,7 +150,14 @@ pub(crate) async fn page(state: &State, query: DeliveryQuery) -> Result<Page<Del
     let is_last = found.len() <= limit;
     let page: Vec<_> = found.into_iter().take(limit).collect();
     let next = page.last().filter(|_| !is_last).map(|(Reverse(key), _)| lists::delivery_cursor(*key));
-    Ok(Page { items: page.into_iter().map(|(_, delivery)| delivery).collect(), next_cursor: next })
+    let named = page.into_iter().map(|(Reverse((seq, _)), delivery)| named(state, seq, delivery));
+    Ok(Page { items: stream::iter(named).buffered(READS_AT_ONCE).collect().await, next_cursor: next })
+}
+
+/// With the type of its event, which only the log knows.
+async fn named(state: &State, seq: Seq, delivery: Delivery) -> Delivery {
+    let event = state.system.store().log.get(seq).await.ok().flatten();
+    Delivery { event_type: event.map(|event| event.head.event_type.to_string()), ..delivery }
 }
 
 /// A delivery's place in a list; the newest event comes first.
@@ -231,7 +246,7 @@ pub(crate) async fn find(state: &State, id: &str) -> Result<(DeliveryRecord, Vec
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries", operation_id = "get_delivery", params(("id" = String, Path)), responses((status = 200, body = DeliveryWithAttempts), (status = 404, body = crate::error::Problem)))]
 pub(crate) async fn get(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Error> {
     let (record, attempts) = find(&state, &id).await?;
-    let delivery = shown(&state, &record);
+    let delivery = named(&state, record.seq, shown(&state, &record)).await;
     let headers = Headers::of(&state, &record, &delivery.id).await?;
     Ok(HttpResponse::Ok().json(with_attempts(delivery, attempts, &headers)))
 }

@@ -8,6 +8,7 @@ pub(crate) mod creations;
 pub mod dead_letter_groups;
 pub mod dead_letters;
 pub mod deliveries;
+pub mod dispatch;
 pub mod events;
 pub mod explain;
 pub mod filters;
@@ -89,6 +90,9 @@ pub struct Page<T> {
         dead_letters::replay_one,
         dead_letters::discard,
         dead_letters::discard_one,
+        dispatch::get,
+        dispatch::pause,
+        dispatch::resume,
         audit::list,
         sessions::open,
         sessions::get,
@@ -183,6 +187,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters/discard", "POST").route(web::post().to(dead_letters::discard)))
         .service(resource("/dead-letters/{id}/discard", "POST").route(web::post().to(dead_letters::discard_one)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
+        .service(resource("/dispatch", "GET, HEAD").route(get().to(dispatch::get)))
+        .service(resource("/dispatch/pause", "POST").route(web::post().to(dispatch::pause)))
+        .service(resource("/dispatch/resume", "POST").route(web::post().to(dispatch::resume)))
         .service(resource("/keys", "GET, HEAD, POST").route(get().to(keys::list)).route(web::post().to(keys::create)))
         .service(resource("/keys/{id}", "DELETE").route(web::delete().to(keys::revoke)))
         .service(
