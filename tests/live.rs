@@ -146,6 +146,44 @@ async fn a_delivery_that_is_followed_is_told_at_every_attempt() {
     assert!(done["d"]["attempt_log"].as_array().unwrap().len() >= 2);
 }
 
+/// Recording takes longer than a look of the socket: the last attempt is told of all the same, for nothing follows it.
+#[cfg(feature = "failpoints")]
+#[actix_rt::test]
+async fn a_delivery_that_is_followed_is_told_of_once_it_is_on_record() {
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "settler::flush=sleep(700)")]).await;
+    let receiver = Receiver::start(Mood::Slow(Duration::from_millis(500)));
+    let (id, _) = server.subscribe(&receiver.url(), json!({})).await;
+    let mut socket = open(&server, "", &[]).await.unwrap();
+    let (_, tested) = server.post(&format!("/api/v1/subscriptions/{id}/test"), &json!({})).await;
+    say(&mut socket, json!({"k": "sub", "d": {"topic": "delivery", "filter": {"ids": [tested["delivery_id"]]}}})).await;
+    next(&mut socket, |envelope| envelope["k"] == "delivery" && envelope["d"]["status"] == "delivered").await;
+}
+
+#[actix_rt::test]
+async fn whoever_follows_others_while_some_are_read_is_told_of_them_too() {
+    let server = Loghorn::start().await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    let (id, _) = server.subscribe(&receiver.url(), json!({})).await;
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(server.post(&format!("/api/v1/subscriptions/{id}/test"), &json!({})).await.1["delivery_id"].clone());
+    }
+    until("all are delivered", 20, || async { server.delivery_stats().await["delivered"] == 40 }).await;
+    let mut socket = open(&server, "", &[]).await.unwrap();
+    // One after the other without a pause, so that each comes while the one before it is read.
+    for id in &ids {
+        socket
+            .feed(ws::Message::Text(
+                json!({"k": "sub", "d": {"topic": "delivery", "filter": {"ids": [id]}}}).to_string().into(),
+            ))
+            .await
+            .unwrap();
+    }
+    socket.flush().await.unwrap();
+    let last = ids.last().unwrap();
+    next(&mut socket, |envelope| envelope["k"] == "delivery" && envelope["d"]["id"] == *last).await;
+}
+
 #[actix_rt::test]
 async fn only_whoever_may_read_can_watch() {
     let server = Loghorn::start_with(&["--auth", "required"], &[]).await;

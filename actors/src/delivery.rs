@@ -132,7 +132,7 @@ impl DeliveryActor {
             dice: shared.random.dice(),
             payloads: FxHashMap::default(),
             timer: None,
-            settler: Settler::of_this_thread(&shared.store.queue, shared.fence),
+            settler: Settler::of_this_thread(&shared.store.queue, shared.fence, &shared.changes.feed),
             is_draining: false,
             is_halted: false,
             drained: Vec::new(),

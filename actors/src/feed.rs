@@ -15,7 +15,7 @@ const BEHIND_MAX: usize = 8192;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
-    /// An attempt ended; it is on record a moment later.
+    /// An attempt ended, and is on record.
     Settled {
         /// Where to.
         endpoint: EndpointNo,

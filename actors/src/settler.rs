@@ -2,6 +2,8 @@
 //!
 //! What comes within one turn of the thread's loop is handed over together, at most [`BATCH_MAX`]; nothing waits for
 //! a timer. It is handed over before a queue is read, so that a read sees every result that was known before it.
+//!
+//! Whoever watches is told of a result once it is recorded: they read the record, and nothing may follow it.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -9,8 +11,11 @@ use std::{
     sync::Arc,
 };
 
+use loghorn_domain::Verdict;
 use loghorn_storage::{DeliveryQueue, Error as StoreError, Fence, Settlement};
 use tokio::sync::Notify;
+
+use crate::feed::{Feed, Said};
 
 /// Results handed over at once.
 const BATCH_MAX: usize = 512;
@@ -19,6 +24,7 @@ const BATCH_MAX: usize = 512;
 pub(crate) struct Settler {
     queue: Arc<dyn DeliveryQueue>,
     fence: Fence,
+    feed: Arc<Feed>,
     waiting: RefCell<Vec<Settlement>>,
     is_scheduled: Cell<bool>,
     under_way: Cell<usize>,
@@ -32,15 +38,16 @@ thread_local! {
 
 impl Settler {
     /// This thread's settler. A thread belongs to one running system, so the arguments are the same at each call.
-    pub(crate) fn of_this_thread(queue: &Arc<dyn DeliveryQueue>, fence: Fence) -> Rc<Self> {
-        let new = || Rc::new(Self::new(queue.clone(), fence));
+    pub(crate) fn of_this_thread(queue: &Arc<dyn DeliveryQueue>, fence: Fence, feed: &Arc<Feed>) -> Rc<Self> {
+        let new = || Rc::new(Self::new(queue.clone(), fence, feed.clone()));
         SETTLER.with(|cell| cell.get_or_init(new).clone())
     }
 
-    fn new(queue: Arc<dyn DeliveryQueue>, fence: Fence) -> Self {
+    fn new(queue: Arc<dyn DeliveryQueue>, fence: Fence, feed: Arc<Feed>) -> Self {
         Self {
             queue,
             fence,
+            feed,
             waiting: RefCell::default(),
             is_scheduled: Cell::new(false),
             under_way: Cell::new(0),
@@ -74,12 +81,14 @@ impl Settler {
         if settlements.is_empty() {
             return;
         }
+        fail::fail_point!("settler::flush");
         let pending = self.queue.settle(self.fence, settlements.clone());
         self.under_way.set(self.under_way.get() + 1);
         let this = self.clone();
         actix_rt::spawn(async move {
-            if let Err(error) = pending.await {
-                this.failed(error, settlements).await;
+            match pending.await {
+                Ok(()) => settlements.iter().for_each(|settlement| this.recorded_one(settlement)),
+                Err(error) => this.failed(error, settlements).await,
             }
             this.under_way.set(this.under_way.get() - 1);
             this.ended.notify_waiters();
@@ -94,14 +103,22 @@ impl Settler {
         }
         for settlement in settlements {
             let (endpoint, seq) = (settlement.endpoint, settlement.entry.seq);
-            match self.queue.settle(self.fence, vec![settlement]).await {
-                Ok(()) => {}
+            match self.queue.settle(self.fence, vec![settlement.clone()]).await {
+                Ok(()) => self.recorded_one(&settlement),
                 Err(error @ (StoreError::Damaged(_) | StoreError::Read(_))) => {
                     tracing::error!(%endpoint, %seq, %error, "a result could not be recorded; it is sent again later");
                 }
                 Err(error) => return self.halt(&error),
             }
         }
+    }
+
+    fn recorded_one(&self, settlement: &Settlement) {
+        self.feed.say(|| Said::Settled {
+            endpoint: settlement.endpoint,
+            seq: settlement.entry.seq,
+            is_delivered: settlement.attempt.verdict == Verdict::Delivered,
+        });
     }
 
     /// Nothing can be recorded any more.

@@ -92,6 +92,8 @@ struct Socket {
     topics: BTreeSet<Topic>,
     is_held: bool,
     followed: BTreeSet<(EndpointNo, Seq)>,
+    /// Those of `followed` whose state is not sent yet.
+    pending: BTreeSet<(EndpointNo, Seq)>,
     /// Only deliveries of these endpoints, if set.
     tail_of: Option<BTreeSet<EndpointNo>>,
     failures: VecDeque<(EndpointNo, Seq)>,
@@ -138,6 +140,7 @@ pub(crate) async fn open(
         topics: BTreeSet::new(),
         is_held: false,
         followed: BTreeSet::new(),
+        pending: BTreeSet::new(),
         tail_of: None,
         failures: VecDeque::new(),
         successes: VecDeque::new(),
@@ -223,6 +226,7 @@ impl Socket {
                 self.topics.remove(&topic);
                 if topic == Topic::Delivery {
                     self.followed.clear();
+                    self.pending.clear();
                 }
             }
             Ok(Command::Hold { topic: Topic::Tail }) => self.is_held = true,
@@ -250,8 +254,8 @@ impl Socket {
             Topic::Delivery => {
                 let ids = filter.ids.iter().take(FOLLOWED_MAX).filter_map(|id| id.parse().ok());
                 self.followed = ids.map(|id: DeliveryId| (id.endpoint, id.seq)).collect();
-                let followed = self.followed.iter().copied().collect();
-                self.read(followed, Vec::new(), context);
+                self.pending.clone_from(&self.followed);
+                self.read(context);
             }
             // Told anew from the start.
             Topic::Attention => self.attention.clear(),
@@ -275,12 +279,15 @@ impl Socket {
         }
         let (said, missed) = self.listener.take();
         self.missed += missed;
-        let mut followed = Vec::new();
+        if missed > 0 {
+            // It may have been about any of them.
+            self.pending.clone_from(&self.followed);
+        }
         for said in said {
             match said {
                 Said::Settled { endpoint, seq, is_delivered } => {
                     if self.followed.contains(&(endpoint, seq)) {
-                        followed.push((endpoint, seq));
+                        self.pending.insert((endpoint, seq));
                     }
                     self.sample((endpoint, seq), is_delivered);
                 }
@@ -295,8 +302,7 @@ impl Socket {
         if self.ticks.is_multiple_of(TICKS) {
             self.each_second(context);
         }
-        let rows = self.rows();
-        self.read(followed, rows, context);
+        self.read(context);
         if self.missed > 0 && self.outstanding <= OUTSTANDING_MAX {
             let missed = std::mem::take(&mut self.missed);
             self.send("lag", json!({"dropped": missed}), context);
@@ -352,7 +358,7 @@ impl Socket {
 
     /// What goes into the tail now: failures first, then the newest successes.
     fn rows(&mut self) -> Vec<(EndpointNo, Seq)> {
-        if self.is_held || self.outstanding > OUTSTANDING_MAX {
+        if self.is_held {
             return Vec::new();
         }
         let failures = self.failures.len().min(ROWS_MAX);
@@ -363,12 +369,15 @@ impl Socket {
         rows
     }
 
-    /// Reads deliveries and sends them. One reading at a time: what comes meanwhile waits for the next look.
-    fn read(&mut self, followed: Vec<(EndpointNo, Seq)>, rows: Vec<(EndpointNo, Seq)>, context: &mut Context) {
+    /// Reads deliveries and sends them. One reading at a time, and none while there is no room to send it: what is to
+    /// be read waits for the next look.
+    fn read(&mut self, context: &mut Context) {
+        if self.is_reading || self.outstanding > OUTSTANDING_MAX {
+            return;
+        }
+        let (followed, rows) = (std::mem::take(&mut self.pending), self.rows());
         let is_tail = self.topics.contains(&Topic::Tail) && (!rows.is_empty() || (self.is_held && self.seen > 0));
-        if self.is_reading || (followed.is_empty() && !is_tail) {
-            // Not lost: put back what was taken.
-            rows.into_iter().rev().for_each(|row| self.failures.push_front(row));
+        if followed.is_empty() && !is_tail {
             return;
         }
         self.is_reading = true;

@@ -12,7 +12,6 @@ use loghorn_storage::{Error as StoreError, Settlement};
 
 use super::DeliveryActor;
 use crate::{
-    feed::Said,
     notices::DeadLetter,
     places::{Granted, Place, Waiter},
     sender::{Report, Webhook},
@@ -132,11 +131,6 @@ impl DeliveryActor {
             let letter = DeadLetter { seq: entry.seq, reason, class, status_code };
             self.shared.notices.dead_lettered(self.endpoint, letter);
         }
-        self.shared.changes.feed.say(|| Said::Settled {
-            endpoint: self.endpoint,
-            seq: entry.seq,
-            is_delivered: verdict == Verdict::Delivered,
-        });
         let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
