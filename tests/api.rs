@@ -124,6 +124,27 @@ async fn every_list_is_whole_over_its_pages() {
     }
 }
 
+/// However many may be asked for, what is answered is bounded in bytes.
+#[actix_rt::test]
+async fn a_page_of_large_events_ends_early() {
+    let server = Loghorn::start().await;
+    let message = "x".repeat(250 << 10);
+    for n in 0..40 {
+        let event = json!({"id": format!("e{n}"), "level": "INFO", "message": message});
+        assert_eq!(server.post("/api/v1/events", &event).await.0, 202);
+    }
+    let (mut sizes, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("/api/v1/events?limit=500{cursor}")).await;
+        sizes.push(page["items"].as_array().unwrap().len());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((sizes.iter().sum::<usize>(), sizes.len(), sizes[0]), (40, 2, (8 << 20) / (251 << 10)), "{sizes:?}");
+}
+
 #[actix_rt::test]
 async fn deliveries_are_listed_under_the_status_they_show() {
     let server = Loghorn::start().await;

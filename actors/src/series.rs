@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +17,7 @@ use loghorn_domain::{
 };
 use loghorn_storage::{Error as StoreError, Record, Revision, Store};
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 /// How often a minute that grows is written.
@@ -24,6 +26,10 @@ const FLUSH_EVERY: Duration = Duration::from_secs(10);
 pub const MINUTES_KEPT: i64 = 7 * 24 * 60;
 /// Minutes that may wait to be written while the store takes nothing; older ones are forgotten.
 const WAITING_MAX: usize = 60;
+/// Read at once, from one whole multiple to the next: these have a prefix of their own, for keys are decimal.
+const SUMS_AT_A_TIME: i64 = 100;
+/// The same of minutes by endpoint; it divides an hour.
+const MINUTES_AT_A_TIME: i64 = 10;
 const ALL: &str = "minute/all/";
 const BY: &str = "minute/by/";
 
@@ -36,6 +42,12 @@ pub struct Sum {
     pub tally: Tally,
 }
 
+impl Sum {
+    fn of(minute: &Minute) -> Self {
+        Self { accepted: minute.accepted, tally: minute.sum() }
+    }
+}
+
 /// See the module.
 pub struct Series {
     store: Store,
@@ -44,6 +56,8 @@ pub struct Series {
     is_counted: Notify,
     /// One write at a time.
     writing: tokio::sync::Mutex<()>,
+    /// One read of many endpoints at a time.
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// Minutes since 1970 that are not written yet, or that grow still.
@@ -74,6 +88,16 @@ fn key_by(minute: i64) -> String {
     format!("{}{minute:010}", key_of_hour(minute))
 }
 
+/// What the keys of [`SUMS_AT_A_TIME`] minutes from `first` on begin with.
+fn prefix_of_all(first: i64) -> String {
+    format!("{ALL}{:08}", first / SUMS_AT_A_TIME)
+}
+
+/// What the keys of [`MINUTES_AT_A_TIME`] minutes from `first` on begin with.
+fn prefix_by(first: i64) -> String {
+    format!("{}{:09}", key_of_hour(first), first / MINUTES_AT_A_TIME)
+}
+
 /// The minute that a record is of.
 fn minute_in(key: &str) -> Option<i64> {
     key.rsplit('/').next()?.parse().ok()
@@ -94,8 +118,8 @@ impl Series {
             let revisions = found.each_ref().map(|found| found.as_ref().map(|record| record.revision));
             counted.0.insert(minute, Growing { minute: known, is_changed: false, revisions });
         }
-        let (counted, writing) = (Mutex::new(counted), tokio::sync::Mutex::default());
-        Ok(Self { store, clock, counted, is_counted: Notify::new(), writing })
+        let (counted, is_counted) = (Mutex::new(counted), Notify::new());
+        Ok(Self { store, clock, counted, is_counted, writing: Default::default(), reading: Default::default() })
     }
 
     /// Counts an attempt.
@@ -165,7 +189,7 @@ impl Series {
         minute: &Minute,
         [by, all]: [Option<Revision>; 2],
     ) -> Result<[Revision; 2], StoreError> {
-        let sum = Sum { accepted: minute.accepted, tally: minute.sum() };
+        let sum = Sum::of(minute);
         let bytes = |value: Result<Vec<u8>, postcard::Error>| value.map_err(|_| damaged("minute"));
         let (minute, sum) = (bytes(postcard::to_stdvec(minute))?, bytes(postcard::to_stdvec(&sum))?);
         // Submitted together, so they are one sync.
@@ -175,48 +199,42 @@ impl Series {
         Ok([by?, all?])
     }
 
-    /// All endpoints together in the minutes `from` (inclusive) to `until` (exclusive) in which something happened,
-    /// ascending.
-    pub async fn sums(&self, from: i64, until: i64) -> Result<BTreeMap<i64, Sum>, StoreError> {
-        let mut found = BTreeMap::new();
-        for Record { key, value, .. } in self.store.catalog.list(ALL.into()).await? {
-            let at = minute_in(&key).ok_or_else(|| damaged(&key))?;
-            if (from..until).contains(&at) {
-                found.insert(at, postcard::from_bytes(&value).map_err(|_| damaged(&key))?);
-            }
-        }
-        for (at, growing) in self.counted.lock().0.range(from..until) {
-            let minute = &growing.minute;
-            found.insert(*at, Sum { accepted: minute.accepted, tally: minute.sum() });
-        }
-        Ok(found)
+    /// Visits the minutes in which something happened, all endpoints together, in no particular order. Few of them are
+    /// in memory at a time.
+    pub async fn each_sum(&self, minutes: Range<i64>, visit: impl FnMut(i64, &Sum)) -> Result<(), StoreError> {
+        self.each(minutes, SUMS_AT_A_TIME, prefix_of_all, Sum::of, visit).await
     }
 
-    /// The same of each of `endpoints` by itself.
-    pub async fn of(
+    /// The same of each endpoint by itself.
+    pub async fn each_minute(&self, minutes: Range<i64>, visit: impl FnMut(i64, &Minute)) -> Result<(), StoreError> {
+        // Each may have very many endpoints, and so may those that are asked for at the same time.
+        let _reading = self.reading.lock().await;
+        self.each(minutes, MINUTES_AT_A_TIME, prefix_by, Minute::clone, visit).await
+    }
+
+    /// Reads `n` minutes at a time, which have their own `prefix`; what grows is newer in memory.
+    async fn each<T: DeserializeOwned>(
         &self,
-        endpoints: &BTreeSet<EndpointNo>,
-        from: i64,
-        until: i64,
-    ) -> Result<BTreeMap<i64, BTreeMap<EndpointNo, Tally>>, StoreError> {
-        let mut found = BTreeMap::new();
-        let mut add = |at: i64, minute: &Minute| {
-            let mut kept = minute.endpoints.clone();
-            kept.retain(|endpoint, _| endpoints.contains(endpoint));
-            found.insert(at, kept);
-        };
-        for hour in from.div_euclid(60)..=(until - 1).div_euclid(60) {
-            for Record { key, value, .. } in self.store.catalog.list(key_of_hour(hour * 60)).await? {
+        minutes: Range<i64>,
+        n: i64,
+        prefix: impl Fn(i64) -> String,
+        of: impl Fn(&Minute) -> T,
+        mut visit: impl FnMut(i64, &T),
+    ) -> Result<(), StoreError> {
+        for first in (minutes.start.div_euclid(n)..=(minutes.end - 1).div_euclid(n)).map(|stretch| stretch * n) {
+            let records = self.store.catalog.list(prefix(first)).await?;
+            let within = first.max(minutes.start)..(first + n).min(minutes.end);
+            let growing: BTreeMap<i64, T> =
+                self.counted.lock().0.range(within.clone()).map(|(at, growing)| (*at, of(&growing.minute))).collect();
+            growing.iter().for_each(|(at, minute)| visit(*at, minute));
+            for Record { key, value, .. } in records {
                 let at = minute_in(&key).ok_or_else(|| damaged(&key))?;
-                if (from..until).contains(&at) {
-                    add(at, &postcard::from_bytes(&value).map_err(|_| damaged(&key))?);
+                if within.contains(&at) && !growing.contains_key(&at) {
+                    visit(at, &postcard::from_bytes(&value).map_err(|_| damaged(&key))?);
                 }
             }
         }
-        for (at, growing) in self.counted.lock().0.range(from..until) {
-            add(*at, &growing.minute);
-        }
-        Ok(found)
+        Ok(())
     }
 
     /// The minute that grows and the one before it, as far as they are in memory.
@@ -224,10 +242,7 @@ impl Series {
         let now = minute_of(self.clock.now());
         let counted = self.counted.lock();
         [now, now - 1].map(|at| {
-            let sum = counted.0.get(&at).map(|growing| {
-                let minute = &growing.minute;
-                Sum { accepted: minute.accepted, tally: minute.sum() }
-            });
+            let sum = counted.0.get(&at).map(|growing| Sum::of(&growing.minute));
             (at, sum)
         })
     }
@@ -264,6 +279,69 @@ pub(crate) async fn watch(series: Arc<Series>) {
             && let Err(error) = series.trim().await
         {
             tracing::debug!(%error, "old counts could not be removed yet");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+    use super::*;
+
+    struct Wound(AtomicI64);
+
+    impl Clock for Wound {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Relaxed) * 60_000)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// Minutes by their number, and how much was delivered in them.
+    async fn all(series: &Series, minutes: Range<i64>) -> BTreeMap<i64, u64> {
+        let (mut sums, mut by) = (BTreeMap::new(), BTreeMap::new());
+        let twice = |at| panic!("{at} was visited twice");
+        series
+            .each_sum(minutes.clone(), |at, sum| drop(sums.insert(at, sum.tally.delivered).map(|_| twice(at))))
+            .await
+            .unwrap();
+        series
+            .each_minute(minutes, |at, minute| drop(by.insert(at, minute.sum().delivered).map(|_| twice(at))))
+            .await
+            .unwrap();
+        assert_eq!(sums, by);
+        sums
+    }
+
+    #[actix_rt::test]
+    async fn minutes_are_visited_once_each_whether_written_or_growing() {
+        let start = 29_000_000;
+        let clock = Arc::new(Wound(AtomicI64::new(start)));
+        let store = loghorn_storage::memory::open(1, Duration::from_secs(60));
+        let series = Series::load(store, clock.clone()).await.unwrap();
+        let mut counted = BTreeMap::new();
+        let count = |n: u64| {
+            (0..n).for_each(|_| {
+                series.attempted(EndpointNo(1), (Class::Ok, Some(200)), &Verdict::Delivered, Duration::ZERO);
+            })
+        };
+        // Across stretches and hours, and not in every minute.
+        for (n, at) in (start..start + 400).step_by(7).enumerate() {
+            clock.0.store(at, Relaxed);
+            count(n as u64 + 1);
+            series.flush().await;
+            // Not written any more.
+            count(1);
+            counted.insert(at, n as u64 + 2);
+        }
+        assert_eq!(all(&series, start..start + 400).await, counted);
+        for (from, until) in [(start + 7, start + 8), (start + 5, start + 7), (start + 99, start + 121), (0, 1)] {
+            let within = counted.range(from..until).map(|(at, n)| (*at, *n)).collect();
+            assert_eq!(all(&series, from..until).await, within, "{from} to {until}");
         }
     }
 }

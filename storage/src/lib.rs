@@ -365,14 +365,14 @@ pub struct Page<T, C> {
 
 /// The lists that people read: local read models, no part of what a distributed engine must offer.
 pub trait Reads: Send + Sync {
-    /// Events, newest first. The cursor is the seq of the last one shown.
+    /// Events, newest first; a page ends early at [`PAGE_BYTES_MAX`]. The cursor is the seq of the last one shown.
     fn events(&self, query: EventQuery) -> Pending<Page<Arc<Event>, Seq>>;
 
     /// Deliveries, newest event first. The cursor is the last one shown.
     fn deliveries(&self, query: DeliveryQuery) -> Pending<Page<DeliveryRecord, (Seq, EndpointNo)>>;
 
     /// Events that `endpoint` matched in shadow, newest first; those that retention removed are left out, and those
-    /// whose deliveries it removed. The cursor is the seq of the last one shown.
+    /// whose deliveries it removed. Pages as above.
     fn shadowed(&self, endpoint: EndpointNo, before: Option<Seq>, limit: usize) -> Pending<Page<Arc<Event>, Seq>>;
 
     /// Like [`EventLog::read`], for those who go through much of the log: it keeps the router waiting for nothing, and
@@ -454,6 +454,38 @@ fn check_end(last: Seq, matches: &[Matched], cursor: Seq) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Damaged(format!("event {end} cannot be routed, the log ends at {last}").into()))
+}
+
+/// What the events of one page weigh together at most; a page has at least one. It is held in memory, once or twice more
+/// on its way out.
+pub const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// A page of events, newest first, as it fills.
+struct Filling {
+    limit: usize,
+    bytes: usize,
+    items: Vec<Arc<Event>>,
+    /// There is one more, which has no room.
+    is_over: bool,
+}
+
+impl Filling {
+    fn new(limit: usize) -> Self {
+        Self { limit: limit.max(1), bytes: 0, items: Vec::new(), is_over: false }
+    }
+
+    fn add(&mut self, event: Arc<Event>) {
+        self.bytes += event.weight();
+        self.is_over = self.items.len() >= self.limit || (self.bytes > PAGE_BYTES_MAX && !self.items.is_empty());
+        if !self.is_over {
+            self.items.push(event);
+        }
+    }
+
+    fn page(self) -> Page<Arc<Event>, Seq> {
+        let last = self.items.last().map(|event| event.seq);
+        Page { items: self.items, next: last.filter(|_| self.is_over) }
+    }
 }
 
 /// When `attempt` ended.

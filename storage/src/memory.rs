@@ -27,6 +27,14 @@ struct Memory {
     _open: Open,
 }
 
+fn filled<'e>(limit: usize, mut events: impl Iterator<Item = &'e Arc<Event>>) -> Page<Arc<Event>, Seq> {
+    let mut page = Filling::new(limit);
+    while let Some(event) = events.next().filter(|_| !page.is_over) {
+        page.add(event.clone());
+    }
+    page.page()
+}
+
 fn ready<T: Send + 'static>(result: Result<T, Error>) -> Pending<T> {
     Box::pin(future::ready(result))
 }
@@ -236,8 +244,7 @@ impl Reads for Memory {
     fn events(&self, query: EventQuery) -> Pending<Page<Arc<Event>, Seq>> {
         let state = self.state.lock();
         let events = state.events.range(..query.before.unwrap_or(Seq(u64::MAX))).rev().map(|(_, event)| event);
-        let shown = events.filter(|event| query.admits(event)).take(query.limit.max(1) + 1).cloned().collect();
-        ready(Ok(page(shown, query.limit, |event: &Arc<Event>| event.seq)))
+        ready(Ok(filled(query.limit, events.filter(|event| query.admits(event)))))
     }
 
     fn deliveries(&self, query: DeliveryQuery) -> Pending<Page<DeliveryRecord, (Seq, EndpointNo)>> {
@@ -252,8 +259,7 @@ impl Reads for Memory {
         let state = self.state.lock();
         let end = before.unwrap_or(Seq(u64::MAX));
         let shadows = state.shadows.range(..(end, EndpointNo(0))).rev().filter(|((_, shadow), _)| *shadow == endpoint);
-        let events = shadows.filter_map(|((seq, _), _)| state.events.get(seq).cloned());
-        ready(Ok(page(events.take(limit.max(1) + 1).collect(), limit, |event: &Arc<Event>| event.seq)))
+        ready(Ok(filled(limit, shadows.filter_map(|((seq, _), _)| state.events.get(seq)))))
     }
 
     fn scan(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>> {

@@ -7,6 +7,7 @@ use super::*;
 conformance! {
     events_are_listed_newest_first
     event_filters_narrow
+    a_page_of_large_events_ends_early
     deliveries_are_listed_newest_first
     delivery_filters_narrow
     deliveries_of_several_endpoints_are_one_list
@@ -58,6 +59,28 @@ async fn event_filters_narrow(bench: Bench) {
     let one = EventQuery { level: Some(Level::Info), limit: 1, ..all() };
     let page = bench.store.reads.events(one).await.unwrap();
     assert_eq!((seqs(&page.items), page.next), (vec![1], None));
+}
+
+async fn a_page_of_large_events_ends_early(bench: Bench) {
+    let large = |second: i64, bytes: usize| {
+        let tail = format!("\"message\":\"{}\"}}", "x".repeat(bytes));
+        NewEvent { tail: tail.into(), ..event(second * 1000, None) }
+    };
+    // One at a time: the first is more than a page by itself.
+    let sizes = [PAGE_BYTES_MAX + 1, PAGE_BYTES_MAX / 2, PAGE_BYTES_MAX / 4, PAGE_BYTES_MAX / 4 + 1, 10];
+    for (n, bytes) in sizes.into_iter().enumerate() {
+        bench.store.log.append(vec![large(n as i64 + 1, bytes)]).await.unwrap();
+    }
+    let (mut before, mut pages) = (None, Vec::new());
+    loop {
+        let page = bench.store.reads.events(EventQuery { before, ..event_query(500) }).await.unwrap();
+        pages.push(seqs(&page.items));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![5, 4, 3], vec![2], vec![1]]);
 }
 
 /// Event n goes to A; the even ones also to B. A's first is delivered, its second dead, its third retried.

@@ -20,7 +20,7 @@ use super::{
     record::{self, Attempted, Cancelled, Dead, Ended, Match},
     retention::first_event_since,
 };
-use crate::{DeliveryRecord, Error, EventQuery, LedgerLine, Page, ended_at, page};
+use crate::{DeliveryRecord, Error, EventQuery, Filling, LedgerLine, Page, ended_at};
 
 /// How far the clock may have stepped back without a list by time missing anything.
 pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(3600);
@@ -33,24 +33,24 @@ pub(super) fn events(core: &Core, query: &EventQuery) -> Result<Page<Arc<Event>,
         end = end.min(first_event_since(core, until.plus(CLOCK_SLACK))?);
     }
     let oldest = query.since.map(|since| since.minus(CLOCK_SLACK));
-    let mut shown = Vec::new();
+    let mut shown = Filling::new(query.limit);
     if end > bounds.first {
         let mut iter = core.db.iter(Cf::Events, &keys::of_seq(bounds.first), &keys::of_seq(end));
         iter.seek_to_last();
-        while let Some((key, value)) = iter.item().filter(|_| shown.len() <= query.limit.max(1)) {
+        while let Some((key, value)) = iter.item().filter(|_| !shown.is_over) {
             let seq = keys::to_seq(key).ok_or_else(|| unreadable("event before", end))?;
             let event = core.decode(seq, value)?;
             if oldest.is_some_and(|oldest| event.head.received_at < oldest) {
                 break;
             }
             if query.admits(&event) {
-                shown.push(event);
+                shown.add(event);
             }
             iter.prev();
         }
         iter.status().map_err(read_error)?;
     }
-    Ok(page(shown, query.limit, |event| event.seq))
+    Ok(shown.page())
 }
 
 pub(super) fn shadowed(
@@ -59,7 +59,7 @@ pub(super) fn shadowed(
     before: Option<Seq>,
     limit: usize,
 ) -> Result<Page<Arc<Event>, Seq>, Error> {
-    let mut shown = Vec::new();
+    let mut shown = Filling::new(limit);
     // A filter that matches nothing in shadow need not be looked for in the whole log.
     if core.accounts.lock().get(&endpoint).is_some_and(|account| account.shadowed > 0) {
         let view = View { core, snapshot: core.db.snapshot() };
@@ -68,17 +68,19 @@ pub(super) fn shadowed(
         let from = bounds.first.max(core.marks.deliveries_from.seq()).min(end);
         let mut iter = view.iter(Cf::Matches, &keys::of_seq(from), &keys::of_seq(end));
         iter.seek_to_last();
-        while let Some((key, value)) = iter.item().filter(|_| shown.len() <= limit.max(1)) {
+        while let Some((key, value)) = iter.item().filter(|_| !shown.is_over) {
             let seq = keys::to_seq(key).ok_or_else(|| unreadable("match before", end))?;
             let matched = Match::from_bytes(value).ok_or_else(|| unreadable("match", seq))?;
-            if matched.shadows.binary_search(&endpoint).is_ok() {
-                shown.extend(core.event(seq)?);
+            if matched.shadows.binary_search(&endpoint).is_ok()
+                && let Some(event) = core.event(seq)?
+            {
+                shown.add(event);
             }
             iter.prev();
         }
         iter.status().map_err(read_error)?;
     }
-    Ok(page(shown, limit, |event| event.seq))
+    Ok(shown.page())
 }
 
 pub(super) fn delivery(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use loghorn_domain::{Draft, Event, EventId, Level, NewEvent, Pattern, Problem, Timestamp, event::Limits};
+use loghorn_domain::{Draft, Event, EventId, Level, NewEvent, Pattern, Problem, Seq, Timestamp, event::Limits};
 use loghorn_storage::{Appended, DeliveryQuery, EventQuery};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -224,7 +224,7 @@ fn key_for(key: Option<&EventId>, index: usize, is_single: bool) -> Result<Optio
 
 const KNOWN: [&str; 9] = ["type", "level", "min_level", "source", "since", "until", "q", "limit", "cursor"];
 
-/// Events, newest first.
+/// Events, newest first. A page ends early at about 8 MiB of events, with a `next_cursor`.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events", operation_id = "list_events",
     params(
@@ -240,7 +240,7 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
     let query = Query::read(&request, &KNOWN)?;
     let (now, levels) = (state.system.clock().now(), "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL");
     let page = state.system.store().reads.events(EventQuery {
-        before: query.cursor("e")?.map(|[seq]| loghorn_domain::Seq(seq)),
+        before: query.cursor("e")?.map(|[seq]| Seq(seq)),
         limit: query.limit()?,
         event_type: query.parsed::<Pattern>("type", "an event type or a pattern such as payment.**")?,
         level: query.parsed::<Level>("level", levels)?,
@@ -251,7 +251,8 @@ pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Resul
         text: query.text("q").map(str::to_owned),
     });
     let page = page.await?;
-    let items: Vec<Box<RawValue>> = page.items.iter().map(|event| raw(event)).collect::<Result<_, _>>()?;
+    // Each is let go of once it is copied.
+    let items: Vec<Box<RawValue>> = page.items.into_iter().map(|event| raw(&event)).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(Page { items, next_cursor: page.next.map(|seq| lists::cursor("e", &[seq.0])) }))
 }
 

@@ -1,10 +1,13 @@
 //! What happened minute by minute: for charts, for the worst of the subscriptions, and for why deliveries fail.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, ops::Range};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use loghorn_actors::{MINUTES_KEPT, Sum, minute_of};
-use loghorn_domain::{EndpointNo, Problem, Span, Subscription, Timestamp, series::Tally};
+use loghorn_domain::{
+    Problem, Span, Subscription, Timestamp,
+    series::{Minute, Tally},
+};
 use serde::{Deserialize, Serialize};
 
 use super::subscriptions::find;
@@ -15,7 +18,7 @@ const POINTS_MAX: i64 = 2000;
 /// Most subscriptions of one answer.
 const IDS_MAX: usize = 500;
 /// Steps of a subscription's spark line.
-const SPARK_STEPS: i64 = 24;
+const SPARK_STEPS: usize = 24;
 
 /// What happened, step by step.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -120,7 +123,7 @@ fn wrong(name: &str, expected: &str) -> Error {
 }
 
 /// The minutes asked for: `range` up to now, or `since` and `until`.
-fn minutes(query: &Query, now: Timestamp, default: &str) -> Result<std::ops::Range<i64>, Error> {
+fn minutes(query: &Query, now: Timestamp, default: &str) -> Result<Range<i64>, Error> {
     let range = query.parsed::<Span>("range", "a span such as 1h")?;
     let since = query.time("since", now)?;
     let until = query.time("until", now)?.unwrap_or(now);
@@ -164,37 +167,36 @@ pub(crate) async fn series(state: web::Data<State>, request: HttpRequest) -> Res
         return Err(wrong("step", "one that makes at most 2000 points of this range"));
     }
     let subscription = query.text("subscription").map(|id| find(&state, id)).transpose()?;
-    let sums = sums(&state, subscription.as_deref(), &minutes).await?;
     let is_all = subscription.is_none();
     let mut points: BTreeMap<i64, Sum> =
         (first..minutes.end).step_by(step as usize).map(|at| (at, Sum::default())).collect();
-    for (at, sum) in &sums {
+    let add = |at: i64, accepted: u64, tally: &Tally| {
         let point = points.entry(at.div_euclid(step) * step).or_default();
-        point.accepted += sum.accepted;
-        point.tally.merge(&sum.tally);
-    }
+        point.accepted += accepted;
+        point.tally.merge(tally);
+    };
+    each(&state, subscription.as_deref(), minutes, add).await?;
     let points = points.into_iter();
     let points = points.map(|(at, sum)| Point::new(at * 60_000, is_all.then_some(sum.accepted), &sum.tally)).collect();
     Ok(HttpResponse::Ok().json(Series { step_ms: step as u64 * 60_000, points }))
 }
 
-/// Each minute's sum over all endpoints, or over those of one subscription.
-async fn sums(
+/// Visits each minute: when, events stored, and its attempts, of all endpoints or of one subscription's.
+async fn each(
     state: &State,
     subscription: Option<&Subscription>,
-    minutes: &std::ops::Range<i64>,
-) -> Result<BTreeMap<i64, Sum>, Error> {
+    minutes: Range<i64>,
+    mut visit: impl FnMut(i64, u64, &Tally),
+) -> Result<(), Error> {
     let series = state.system.series();
-    let Some(subscription) = subscription else { return Ok(series.sums(minutes.start, minutes.end).await?) };
-    let endpoints: BTreeSet<EndpointNo> = subscription.endpoints().collect();
-    let found = series.of(&endpoints, minutes.start, minutes.end).await?;
-    Ok(found.into_iter().map(|(at, tallies)| (at, Sum { accepted: 0, tally: merged(tallies.values()) })).collect())
-}
-
-fn merged<'t>(tallies: impl Iterator<Item = &'t Tally>) -> Tally {
-    let mut sum = Tally::default();
-    tallies.for_each(|tally| sum.merge(tally));
-    sum
+    let Some(subscription) = subscription else {
+        return Ok(series.each_sum(minutes, |at, sum| visit(at, sum.accepted, &sum.tally)).await?);
+    };
+    let visit_own = |at: i64, minute: &Minute| {
+        let own = subscription.endpoints().filter_map(|endpoint| minute.endpoints.get(&endpoint));
+        own.for_each(|tally| visit(at, 0, tally));
+    };
+    Ok(series.each_minute(minutes, visit_own).await?)
 }
 
 /// Why attempts failed.
@@ -207,8 +209,9 @@ pub(crate) async fn failures(state: web::Data<State>, request: HttpRequest) -> R
     let query = Query::read(&request, &["range", "since", "until", "subscription"])?;
     let minutes = minutes(&query, state.system.clock().now(), "1h")?;
     let subscription = query.text("subscription").map(|id| find(&state, id)).transpose()?;
-    let sums = sums(&state, subscription.as_deref(), &minutes).await?;
-    let causes = merged(sums.values().map(|sum| &sum.tally)).causes().into_iter();
+    let mut sum = Tally::default();
+    each(&state, subscription.as_deref(), minutes, |_, _, tally| sum.merge(tally)).await?;
+    let causes = sum.causes().into_iter();
     let items = causes.map(|(class, status_code, count)| Cause { class: class.name().into(), status_code, count });
     Ok(HttpResponse::Ok().json(Failures { items: items.collect() }))
 }
@@ -227,38 +230,45 @@ pub(crate) async fn subscriptions(state: web::Data<State>, request: HttpRequest)
         return Err(wrong("ids", "1 to 500 ids, joined by commas"));
     }
     let found: Vec<_> = ids.iter().filter_map(|id| find(&state, id).ok()).collect();
-    let endpoints = found.iter().flat_map(|subscription| subscription.endpoints()).collect();
-    let counted = state.system.series().of(&endpoints, minutes.start, minutes.end).await?;
-    let items = found.iter().map(|subscription| figures(subscription, &counted, &minutes)).collect();
+    let mut all: Vec<Faring> = found.iter().map(|_| Faring::default()).collect();
+    let add = |at: i64, minute: &Minute| {
+        let step = (at - minutes.start) * SPARK_STEPS as i64 / (minutes.end - minutes.start);
+        for (subscription, faring) in found.iter().zip(&mut all) {
+            let tallies = subscription.endpoints().filter_map(|endpoint| minute.endpoints.get(&endpoint));
+            tallies.for_each(|tally| faring.add(at, usize::try_from(step).unwrap_or(0), tally));
+        }
+    };
+    state.system.series().each_minute(minutes.clone(), add).await?;
+    let items = found.iter().zip(all).map(|(subscription, faring)| faring.figures(subscription)).collect();
     Ok(HttpResponse::Ok().json(SubscriptionFigures { items }))
 }
 
-fn figures(
-    subscription: &Subscription,
-    counted: &BTreeMap<i64, BTreeMap<EndpointNo, Tally>>,
-    minutes: &std::ops::Range<i64>,
-) -> Figures {
-    let (mut sum, mut last, mut spark) = (Tally::default(), None, vec![None; SPARK_STEPS as usize]);
-    for (at, tallies) in counted {
-        let mut own = subscription.endpoints().filter_map(|endpoint| tallies.get(&endpoint)).peekable();
-        if own.peek().is_none() {
-            continue;
-        }
-        let tally = merged(own);
-        sum.merge(&tally);
-        last = Some(*at);
-        let step = (at - minutes.start) * SPARK_STEPS / (minutes.end - minutes.start);
-        if let Some(spark) = usize::try_from(step).ok().and_then(|step| spark.get_mut(step)) {
+/// One subscription's figures as they are added up.
+#[derive(Default)]
+struct Faring {
+    sum: Tally,
+    last: Option<i64>,
+    spark: [Option<u64>; SPARK_STEPS],
+}
+
+impl Faring {
+    fn add(&mut self, at: i64, step: usize, tally: &Tally) {
+        self.sum.merge(tally);
+        self.last = self.last.max(Some(at));
+        if let Some(spark) = self.spark.get_mut(step) {
             *spark = Some(spark.unwrap_or(0) + tally.delivered + tally.dead);
         }
     }
-    Figures {
-        subscription_id: subscription.id.to_string(),
-        success_rate: success_rate(&sum),
-        delivered: sum.delivered,
-        failed: sum.dead,
-        p95_ms: percentile_ms(&sum, 0.95),
-        last_at: last.map(|at| Timestamp::from_millis(at * 60_000).to_string()),
-        spark,
+
+    fn figures(self, subscription: &Subscription) -> Figures {
+        Figures {
+            subscription_id: subscription.id.to_string(),
+            success_rate: success_rate(&self.sum),
+            delivered: self.sum.delivered,
+            failed: self.sum.dead,
+            p95_ms: percentile_ms(&self.sum, 0.95),
+            last_at: self.last.map(|at| Timestamp::from_millis(at * 60_000).to_string()),
+            spark: self.spark.to_vec(),
+        }
     }
 }
