@@ -13,7 +13,10 @@ use actix_rt::task::JoinHandle;
 use actix_web::dev::ServerHandle;
 use loghorn_actors::{KEYRING, MasterError, Options, Random, Recovered, System, Vault, VaultError};
 use loghorn_domain::{Clock, Timestamp, retry::Dice};
-use loghorn_storage::{Closing, Store, rocks};
+use loghorn_storage::{
+    Closing, Store,
+    rocks::{self, OpenError},
+};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 use url::Url;
 
@@ -118,13 +121,22 @@ impl App {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let master = config.master()?;
         // Before the store is opened, which changes its files: with the wrong key nothing is touched.
-        master.find(rocks::peek(&config.data, KEYRING)?.as_deref())?;
+        match rocks::peek(&config.data, KEYRING) {
+            Ok(keyring) => drop(master.find(keyring.as_deref())?),
+            // Opening may mend it, or says what is wrong. The key is tried first thing afterwards; none is made where
+            // there is a keyring.
+            Err(error @ OpenError::Unseen { .. }) => {
+                tracing::warn!(%error, "the master key cannot be tried before the store is opened");
+                master.find(None)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
         let share = Share::of(files::raise_limit(), config.workers);
         let store = open(&config, share.store, &*random, clock.clone()).await?;
         let closing = store.closing.clone();
+        let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await?);
         let file_key = admin_key::read_or_make(&config.data, &*random)?;
         let given = config.admin_key.clone().map(|key| ("LOGHORN_ADMIN_KEY", key));
-        let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await?);
         let mut egress = config.egress.clone();
         egress.own.push(addr);
         // Its own certificate is hardly one for a loopback address.

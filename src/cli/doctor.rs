@@ -12,7 +12,7 @@ use std::{
 
 use clap::Args;
 use loghorn_actors::KEYRING;
-use loghorn_storage::rocks;
+use loghorn_storage::rocks::{self, OpenError};
 use loghorn_web::api::{health::Health, sessions::Session, subscriptions::Shown};
 use serde::Serialize;
 use url::{Host, Url};
@@ -188,10 +188,15 @@ fn look_at_data(found: &mut Findings, config: &Config, is_running: bool) {
     };
     match rocks::peek(data, KEYRING) {
         Ok(keyring) => match master.find(keyring.as_deref()) {
+            Ok(_) if keyring.is_none() => found.good("store", "it holds no secrets yet"),
             Ok(_) => found.good("store", "readable, and the master key opens its secrets"),
             Err(error) => found.bad("master key", error.to_string(), "start it with the key that sealed them"),
         },
         Err(_) if is_running => found.good("store", "in use by the server"),
+        Err(error @ OpenError::Unseen { .. }) => {
+            let remedy = "start the server: it mends what it can, and says what it cannot; see docs/reliability.md";
+            found.unsure("store", error.to_string(), remedy);
+        }
         Err(error) => found.bad("store", error.to_string(), "see docs/reliability.md for what can be done"),
     }
 }
@@ -348,6 +353,21 @@ mod tests {
         assert!(states(&config).contains(&("data", State::Good)));
         let absent = Config { data: folder.path().join("x"), ..Config::default() };
         assert_eq!(states(&absent), [("data", State::Unsure)]);
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_looked_into_is_not_called_good() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        // As a start leaves it whose database was lost.
+        std::fs::write(folder.path().join("FORMAT"), "1\n").unwrap();
+        std::fs::write(folder.path().join("CURRENT"), "MANIFEST-000001\n").unwrap();
+        let config = Config { data: folder.path().to_path_buf(), ..Config::default() };
+        let mut found = Findings::default();
+        look_at_data(&mut found, &config, false);
+        let store = found.0.iter().find(|finding| finding.check == "store").unwrap();
+        assert_eq!(store.state, State::Unsure, "{store:?}");
+        assert!(store.remedy.is_some() && !found.0.iter().any(|finding| finding.detail.contains("master key opens")));
     }
 
     #[test]

@@ -130,6 +130,14 @@ pub enum OpenError {
         /// Which file or which gap.
         detail: Arc<str>,
     },
+    /// RocksDB cannot look into it without opening it. Nothing was changed.
+    #[error("the database in {path} cannot be looked into unopened: {detail}", path = path.display())]
+    Unseen {
+        /// The directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        detail: Arc<str>,
+    },
     /// RocksDB cannot open it.
     #[error("cannot open the database in {path}: {detail}", path = path.display())]
     Database {
@@ -149,7 +157,8 @@ pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Store, OpenError>
 /// The content of one catalogue record in the store at `path`, without opening it and without changing a byte there.
 /// `None` where there is no such record or no store. Takes as long as reading the write-ahead logs.
 ///
-/// For what must be known before a store may be opened; what keeps it from being read is left to [`open`] to say.
+/// For what must be known before a store may be opened. [`OpenError::Unseen`] where it cannot be told: [`open`] may all
+/// the same mend what is wrong, or says what it is.
 pub fn peek(path: &Path, key: &str) -> Result<Option<Bytes>, OpenError> {
     open::peek(path, key)
 }

@@ -51,13 +51,8 @@ pub(super) fn peek(path: &Path, key: &str) -> Result<Option<Bytes>, OpenError> {
         return Ok(None);
     }
     wal::check(path)?;
-    let value = match Db::peek(path, Cf::Catalog, key) {
-        Ok(value) => value,
-        Err(error) => {
-            tracing::debug!(%error, "the store could not be looked into before it is opened");
-            None
-        }
-    };
+    let unseen = |error: rocksdb::Error| OpenError::Unseen { path: path.to_owned(), detail: error.to_string().into() };
+    let value = Db::peek(path, Cf::Catalog, key).map_err(unseen)?;
     let content = |value: Vec<u8>| {
         let content = record::decode_record(&value).map(|(_, content)| Bytes::copy_from_slice(content));
         content.ok_or_else(|| damage(path, unreadable("catalogue", key)))

@@ -237,6 +237,20 @@ async fn a_record_is_peeked_at_and_nothing_is_changed() {
     assert!(matches!(peek(&path, "keyring"), Err(OpenError::Newer { .. })));
 }
 
+/// That there is no such record is said only where it is known.
+#[tokio::test]
+async fn what_cannot_be_looked_into_is_no_store_without_the_record() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    store.catalog.put_if("keyring".into(), None, "content".into()).await.unwrap();
+    drop(store);
+    let path = place.options().path;
+    fs::write(path.join("CURRENT"), "MANIFEST-999999\n").unwrap();
+    let before = listing(&path);
+    assert!(matches!(peek(&path, "keyring"), Err(OpenError::Unseen { .. })));
+    assert_eq!(listing(&path), before);
+}
+
 #[tokio::test]
 async fn a_record_is_peeked_at_where_several_logs_were_left_behind() {
     let place = Place::new();
