@@ -122,7 +122,15 @@ async fn keys_from_the_command_line() {
     assert_eq!(run(key, &["sub", "list"]).0, 0);
     let (code, _, text) = run(key, &["key", "list"]);
     assert!(code == 4 && text.contains("admin") && !text.contains(key), "{code} {text}");
-    assert_eq!(run("", &["--key", key, "event", "list"]).0, 0);
+    fs::write(folder.join("key"), format!("{key}\n")).unwrap();
+    assert_eq!(run("", &["--key-file", "key", "event", "list"]).0, 0);
+    assert_eq!(run("wrong", &["event", "list", "--key-file", "key"]).0, 0);
+    let (code, _, text) = run(key, &["event", "list", "--key-file", "none"]);
+    assert!(code == 1 && text.contains("none"), "{code} {text}");
+    fs::write(folder.join("empty"), "\n").unwrap();
+    assert_eq!(run(key, &["event", "list", "--key-file", "empty"]).0, 2);
+    // Not as an argument, which every user of the machine sees.
+    assert_eq!(run("", &["--key", key, "event", "list"]).0, 2);
     let (code, made, _) =
         run("", &["--data", "data", "keys", "create", "ci", "--scope", "ingest", "--expires-in", "90d", "-o", "json"]);
     let made: Value = serde_json::from_str(&made).unwrap();

@@ -154,6 +154,35 @@ async fn where_no_key_is_needed_nor_is_a_link() {
     assert_eq!(cli::run(&server, &["open", "key_1", "--print"]).1, 2);
 }
 
+/// What a browser is started with every user of the machine can read.
+#[cfg(target_os = "linux")]
+#[actix_rt::test]
+async fn only_a_link_without_a_token_is_handed_to_the_browser() {
+    use std::os::unix::fs::PermissionsExt;
+    for (server, is_handed) in [(required(&[]).await, false), (Loghorn::start().await, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let opener = folder.path().join("xdg-open");
+        std::fs::write(&opener, "#!/bin/sh\necho \"$@\" > handed\n").unwrap();
+        std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        // On a terminal.
+        let open = format!("{} open --data {}", support::loghorn::binary().display(), server.data.display());
+        let ran = std::process::Command::new("script")
+            .args(["-qec", &open, "/dev/null"])
+            .current_dir(folder.path())
+            .env("LOGHORN_SERVER", server.addr.to_string())
+            .env("PATH", path)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(printed.contains(&server.url("/")), "{printed}");
+        assert_eq!(printed.contains("#login="), !is_handed, "{printed}");
+        let handed = std::fs::read_to_string(folder.path().join("handed")).ok();
+        assert_eq!(handed.as_deref().map(str::trim), is_handed.then_some(&*server.url("/")));
+    }
+}
+
 #[actix_rt::test]
 async fn behind_tls_the_cookie_is_for_tls_alone() {
     let server = required(&["--behind-tls-proxy"]).await;

@@ -35,7 +35,13 @@ mod trust;
 mod verify;
 mod version;
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 use loghorn_domain::{Span, Timestamp};
@@ -82,10 +88,10 @@ struct Global {
     /// File of the authorities that may vouch for an https server, in PEM [env: LOGHORN_CACERT] [default: the platform's]
     #[arg(long, global = true, value_name = "FILE")]
     cacert: Option<String>,
-    /// Key to show the server; in the environment it is safer [env: LOGHORN_KEY] [default: the data directory's admin.key,
-    /// to a server on this machine]
-    #[arg(long, global = true, value_name = "KEY")]
-    key: Option<String>,
+    /// File with the key to show the server [default: the key in LOGHORN_KEY, else the data directory's admin.key, to a
+    /// server on this machine]
+    #[arg(long, global = true, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Data directory whose admin.key is used [env: LOGHORN_DATA] [default: ./loghorn-data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<String>,
@@ -160,12 +166,15 @@ Examples:
   loghorn serve --bind 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --host loghorn.example.com
   loghorn serve --allow-private 127.0.0.0/8 --allow-http --set delivery.timeout=5s";
 
+/// Longest file of a key that is read, in bytes.
+const KEY_FILE_BYTES_MAX: u64 = 1024;
+
 /// What commands are given.
 struct Context {
     out: Out,
     server: Option<String>,
     cacert: Option<String>,
-    key: Option<String>,
+    key_file: Option<PathBuf>,
     data: Option<String>,
     timeout: Duration,
 }
@@ -176,7 +185,10 @@ impl Context {
         let (server, origin) = config::client_server(self.server.clone()).map_err(wrong)?;
         let cacert = config::client_cacert(self.cacert.clone()).map_err(wrong)?;
         let client = Client::new(&server, origin, self.timeout, cacert)?;
-        if let Some(key) = config::client_key(self.key.clone()) {
+        if let Some(path) = &self.key_file {
+            return client.with_key(read_key(path)?);
+        }
+        if let Some(key) = config::client_key() {
             return client.with_key(key);
         }
         // That key may do everything: it goes to nobody but this machine.
@@ -192,6 +204,18 @@ impl Context {
     }
 }
 
+/// A key from a file, or from what another program writes into a pipe. There is no argument for the key itself: every
+/// user of the machine sees those.
+fn read_key(path: &Path) -> Result<String, Fail> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|error| Fail::file(path, &error))?;
+    match text.trim() {
+        "" => Err(Fail::usage(format!("{} holds no key", path.display())).remedy("It should hold one line: the key.")),
+        key => Ok(key.to_owned()),
+    }
+}
+
 /// Runs the command line; the exit code.
 pub fn run() -> ExitCode {
     let Cli { global, command } = Cli::parse();
@@ -199,8 +223,8 @@ pub fn run() -> ExitCode {
         return crate::app::run(args);
     }
     let out = Out::new(global.output, global.quiet);
-    let Global { server, cacert, key, data, timeout, .. } = global;
-    let context = Context { out, server, cacert, key, data, timeout: timeout.0 };
+    let Global { server, cacert, key_file, data, timeout, .. } = global;
+    let context = Context { out, server, cacert, key_file, data, timeout: timeout.0 };
     match actix_rt::System::new().block_on(command.run(&context)) {
         Ok(exit) => exit.into(),
         Err(fail) => {

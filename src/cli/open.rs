@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use loghorn_web::api::sessions::Link;
+use loghorn_web::api::sessions::{Link, Session};
 use serde_json::json;
 
 use super::{
@@ -23,7 +23,7 @@ Examples:
   loghorn open dlv_019aa0c7e1b27000 --print
 
 Where a key is needed, the link has a token in it that works once and for 60 s. It stands behind the #, which browsers
-send to nobody.")]
+send to nobody. Such a link is only printed: other users of this machine could read what a browser is started with.")]
 pub(crate) struct OpenArgs {
     /// A delivery, event or subscription to open, by its id
     #[arg(value_name = "ID")]
@@ -37,16 +37,22 @@ impl OpenArgs {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         let page = self.id.as_deref().map(page).transpose()?.unwrap_or_default();
         let client = context.client()?;
-        let Link { token, .. } = client.post(&["session", "link"], "{}".into()).await?.read()?;
+        let Session { key_required, .. } = client.get(&["session"]).await?.read()?;
+        // Whoever has a key at hand gets no token where none is needed.
+        let token = match key_required {
+            true => client.post(&["session", "link"], "{}".into()).await?.read::<Link>()?.token,
+            false => None,
+        };
         let fragment = token.as_ref().map(|token| format!("#login={token}")).unwrap_or_default();
         let link = format!("{}/{page}{fragment}", client.server());
-        let is_opened = !self.print && std::io::stdout().is_terminal() && open(&link);
+        // Whatever is handed to the browser every user of this machine can read meanwhile: never a token.
+        if token.is_none() && !self.print && std::io::stdout().is_terminal() {
+            open(&link);
+        }
         let raw = json!({"url": link}).to_string();
-        // One that was used is worth nothing, and need not stand on the screen.
-        let shown = if is_opened { format!("{}/{page}", client.server()) } else { link.clone() };
-        context.out.done(&raw, &link, &[&link], &plain(&shown))?;
-        if token.is_some() && !is_opened {
-            context.out.say("It lets one browser in, within 60 s.");
+        context.out.done(&raw, &link, &[&link], &plain(&link))?;
+        if token.is_some() {
+            context.out.say("Open it in a browser: it lets one in, within 60 s.");
         }
         Ok(Exit::Ok)
     }
@@ -63,12 +69,11 @@ fn page(id: &str) -> Result<String, Fail> {
     })
 }
 
-/// Hands the link to this machine's browser; whether there is one.
-fn open(link: &str) -> bool {
+/// Hands the link to this machine's browser, if there is one.
+fn open(link: &str) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let quiet =
-        Command::new(opener).arg(link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    quiet.is_ok_and(|status| status.success())
+    // The link is printed in any case.
+    let _ = Command::new(opener).arg(link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ pub fn client_cacert(flag: Option<String>) -> Result<Option<(PathBuf, String)>, 
     Ok(client_setting("cacert", flag)?.map(|(file, origin)| (file.into(), origin)))
 }
 
-/// The key that the command line was given; never one from a file.
-pub fn client_key(flag: Option<String>) -> Option<String> {
-    flag.or_else(|| std::env::vars().find(|(name, _)| name == CLIENT_KEY).map(|(_, key)| key))
+/// The key that the environment holds for the command line.
+pub fn client_key() -> Option<String> {
+    std::env::vars().find(|(name, _)| name == CLIENT_KEY).map(|(_, key)| key)
 }
 
 /// What the command line as a client goes by, and in words where it came from.
