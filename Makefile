@@ -55,6 +55,7 @@ lint: setup ## Clippy, and cargo-deny where it is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --features failpoints -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
+	@scripts/fuzz.sh check
 	@scripts/dashboard.sh lint
 	@scripts/deny.sh
 

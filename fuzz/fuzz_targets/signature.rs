@@ -24,7 +24,7 @@ struct Input<'a> {
 
 fuzz_target!(|input: Input| {
     let secret = input.own.and_then(|own| Secret::own(own.to_owned()).ok()).unwrap_or(Secret::generated([5; 32]));
-    let (signer, now) = (Signer::new(&secret, None), Timestamp::from_millis(input.now_ms));
+    let (signer, now) = (Signer::new(&secret, &[]), Timestamp::from_millis(input.now_ms));
     let right = signer.standard(input.id, now, input.body);
     let seconds = now.seconds().to_string();
     // What is sent fits, also among others.

@@ -17,6 +17,7 @@ static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
         allow_private: ranges.iter().map(|range| range.parse().unwrap()).collect(),
         allow_http,
         own: vec!["127.0.0.1:8000".parse().unwrap()],
+        ..Policy::default()
     };
     vec![of(&[], false), of(&[], true), of(&["10.0.0.0/8", "fd00::/8"], false), of(&["127.0.0.0/8", "::1/128"], true)]
 });
