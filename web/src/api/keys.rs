@@ -70,7 +70,7 @@ pub struct KeyBody {
 }
 
 /// A key that was just made.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewKey {
     /// What to name it by; no secret.
     pub id: String,

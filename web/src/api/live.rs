@@ -160,7 +160,7 @@ pub(crate) fn received(arrived: &Arrived) -> Value {
 }
 
 /// A ticket for one socket.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ticket {
     /// To be put behind `?ticket=` in the socket's address; null where no key is needed.
     pub ticket: Option<String>,

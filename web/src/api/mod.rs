@@ -247,3 +247,37 @@ pub(crate) async fn no_route(request: HttpRequest) -> Result<HttpResponse, Error
 async fn document() -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(crate::openapi()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does not compile for a type that can be printed by `{:?}`: there are two `probe`s then.
+    macro_rules! assert_not_debug {
+        ($($secret:ty),+) => {$({
+            trait Probe<Which> {
+                fn probe() {}
+            }
+            impl<T> Probe<()> for T {}
+            struct Printable;
+            impl<T: std::fmt::Debug> Probe<Printable> for T {}
+            <$secret as Probe<_>>::probe();
+        })+};
+    }
+
+    #[test]
+    fn what_holds_a_secret_cannot_be_printed() {
+        assert_not_debug!(
+            sessions::SessionBody,
+            sessions::Link,
+            live::Ticket,
+            keys::NewKey,
+            secrets::SecretRotation,
+            secrets::RevealedSecret,
+            subscriptions::Shown,
+            subscription_body::SubscriptionBody,
+            subscription_body::SubscriptionPatch,
+            subscription_body::Optional
+        );
+    }
+}

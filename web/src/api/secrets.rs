@@ -39,7 +39,7 @@ impl SigningSecret {
 }
 
 /// How a secret is replaced.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRotation {
     /// How long the one before signs too, `0s` to `720h`; `24h` where absent. `0s` ends all earlier ones at once.
@@ -53,7 +53,7 @@ pub struct SecretRotation {
 }
 
 /// A secret that was just made, or is revealed.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RevealedSecret {
     /// Which it is.
     pub number: u32,

@@ -36,7 +36,7 @@ const BODY_BYTES_MAX: usize = 4096;
 const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What opens a session: one of them.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionBody {
     /// A key with the scope `read`, `manage` or `admin`.
@@ -63,7 +63,7 @@ pub struct Session {
 }
 
 /// A link that lets a browser in, once.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Link {
     /// To be put behind `#login=` in the dashboard's address; null where no key is needed.
     pub token: Option<String>,

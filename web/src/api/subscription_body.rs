@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// A new subscription; also what replaces one.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct SubscriptionBody {
     /// A name for people; 1–200 characters.
     pub name: String,
@@ -24,7 +24,7 @@ pub struct SubscriptionBody {
 }
 
 /// What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct SubscriptionPatch {
     /// A name for people; 1–200 characters.
     pub name: Option<String>,
@@ -38,7 +38,7 @@ pub struct SubscriptionPatch {
 }
 
 /// What may be left out of a subscription.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct Optional {
     /// What narrows it further; all members must hold.
     pub filters: Option<Filters>,

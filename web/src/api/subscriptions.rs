@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A subscription as it is shown: what a person wrote, and what Loghorn adds.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Shown {
     /// Its id.
     pub id: String,
