@@ -5,7 +5,10 @@ mod support;
 
 use awc::http::header::HeaderMap;
 use serde_json::{Value, json};
-use support::{Loghorn, cli};
+use support::{
+    Loghorn, cli,
+    dns::{self, Dns},
+};
 
 const SESSION: &str = "/api/v1/session";
 const STATS: &str = "/api/v1/stats";
@@ -208,4 +211,37 @@ async fn the_doctor_finds_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let output = cli::run_in(folder.path(), "127.0.0.1:9", &["doctor", "-o", "name"]);
     assert!(String::from_utf8(output.stdout).unwrap().contains("server"));
+}
+
+#[actix_rt::test]
+async fn the_doctor_asks_the_server_s_name_servers_all_names_at_once() {
+    let (server, dns) = (Loghorn::start().await, Dns::start());
+    dns.set("known.example.com", dns::Answer::ips(&["192.0.2.1"]));
+    let subscribe = async |name: &str| server.subscribe(&format!("https://{name}/"), json!({})).await;
+    let doctor = || {
+        let mut command = std::process::Command::new(support::loghorn::binary());
+        command.args(["doctor", "-o", "jsonl"]).current_dir(server.data.parent().unwrap());
+        command.env("LOGHORN_SERVER", server.addr.to_string());
+        command.env("LOGHORN_EGRESS_NAMESERVERS", dns.addr.to_string());
+        let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let mut found = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        found.find(|found| found["check"] == "names").unwrap_or_else(|| panic!("{printed}"))
+    };
+    subscribe("known.example.com").await;
+    let found = doctor();
+    assert_eq!(found["state"], "good", "{found}");
+    assert_eq!(dns.asked("known.example.com"), 1);
+    subscribe("absent.example.com").await;
+    for n in 0..20 {
+        let silent = format!("silent-{n}.example.com");
+        dns.set(&silent, dns::Answer::Silence);
+        subscribe(&silent).await;
+    }
+    let began = std::time::Instant::now();
+    let found = doctor();
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    let detail = found["detail"].as_str().unwrap();
+    assert!(detail.contains("absent.example.com (there is no such name"), "{found}");
+    assert!(detail.contains("silent-19.example.com (no name server answered"), "{found}");
+    assert!(found["state"] == "bad" && !detail.contains("known.example.com"), "{found}");
 }

@@ -61,7 +61,7 @@ pub use jobs::{BackfillRequest, Job, JobError, Jobs};
 pub use keys::{Holder, KEYS_MAX, KeyError, Keys};
 pub use master::{MASTER_FILE, MasterError, Source as MasterSource};
 pub use metrics::Metrics;
-pub use names::SERVERS_MAX as NAMESERVERS_MAX;
+pub use names::{SERVERS_MAX as NAMESERVERS_MAX, unresolved};
 pub use series::{MINUTES_KEPT, Series, Sum, minute_of};
 pub use sessions::{LINK_MAX, SESSION_MAX, Session, Sessions};
 pub use subscriptions::{ChangeError, Subscriptions};

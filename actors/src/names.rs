@@ -7,6 +7,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     pin::pin,
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join_all, select};
 use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
@@ -25,6 +26,7 @@ use hickory_resolver::{
         rr::{Name, RecordType},
     },
 };
+use resolv_conf::ScopedIp;
 use tokio::time::timeout;
 
 /// The longest that a name may take.
@@ -46,6 +48,21 @@ pub(crate) enum Unresolved {
     Silent,
     #[error("{0}")]
     Failed(String),
+}
+
+/// Those of `hosts` that no delivery would find now, each with the reason. They are looked up as for deliveries, by
+/// `servers` or those of the system, and all at once: it takes 5 s at most.
+pub async fn unresolved(
+    hosts: &BTreeSet<String>,
+    servers: Vec<SocketAddr>,
+    is_private_open: bool,
+) -> Vec<(String, String)> {
+    let names = Names::new(servers, is_private_open);
+    let lookups = hosts.iter().map(|host| {
+        let names = &names;
+        async move { Some((host.clone(), names.lookup(host).await.err()?.to_string())) }
+    });
+    join_all(lookups).await.into_iter().flatten().collect()
 }
 
 /// Looks names up, for one thread: connections to name servers live on the runtime that made them.
@@ -122,7 +139,14 @@ impl Known {
         let (system, _) = resolv_conf::Config::parse_with_errors(text.as_deref().unwrap_or_default());
         let mut servers = given.to_vec();
         if servers.is_empty() {
-            servers.extend(system.nameservers.iter().map(|ip| SocketAddr::new(ip.into(), DNS_PORT)));
+            servers.extend(system.nameservers.iter().filter_map(|ip| match ip {
+                // Another machine may have that address in each zone, and the library that asks knows none.
+                ScopedIp::V6(_, Some(_)) => {
+                    tracing::warn!("the name server {ip} of {} has a zone and is not asked", path.display());
+                    None
+                }
+                ip => Some(SocketAddr::new(ip.into(), DNS_PORT)),
+            }));
         }
         if servers.is_empty() {
             let local = SocketAddr::from((Ipv4Addr::LOCALHOST, DNS_PORT));
@@ -295,6 +319,9 @@ mod tests {
         assert_eq!(spelled(&names, "billing."), ["billing."]);
         std::fs::write(&names.resolv_conf, "search ..\nnameserver nowhere\nnameserver 192.0.2.3\n").unwrap();
         assert_eq!((asked(&names), spelled(&names, "billing")), (1, vec!["billing.".to_owned()]));
+        std::fs::write(&names.resolv_conf, "nameserver fe80::1%eth0\nnameserver 192.0.2.3\nnameserver fe80::2\n")
+            .unwrap();
+        assert_eq!(asked(&names), 2, "none without its zone");
         std::fs::write(&names.hosts, "192.0.2.9 pinned").unwrap();
         assert_eq!(names.lookup("pinned").await, Ok(vec!["192.0.2.9".parse().unwrap()]));
         std::fs::write(&names.hosts, "192.0.2.8 pinned").unwrap();

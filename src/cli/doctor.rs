@@ -35,9 +35,8 @@ const DISK_PERCENT_MIN: u64 = 5;
 const DISK_PERCENT_LOW: u64 = 15;
 /// Receivers refuse a signature of another time than theirs, most beyond 5 minutes.
 const CLOCK_OFF_MAX: Duration = Duration::from_secs(60);
-/// Names of receivers that are looked up, and how long that may take each.
+/// Names of receivers that are looked up.
 const NAMES_MAX: usize = 50;
-const NAME_TIMEOUT: Duration = Duration::from_secs(5);
 /// Subscriptions whose receivers are looked at.
 const SUBSCRIPTIONS_MAX: usize = 1000;
 
@@ -118,7 +117,7 @@ impl DoctorArgs {
         }
         look_at_clock(&mut found, &client).await;
         if is_running {
-            look_at_names(&mut found, &client).await?;
+            look_at_names(&mut found, &config, &client).await?;
         }
         report(context, &found.0)
     }
@@ -303,8 +302,8 @@ async fn look_at_clock(found: &mut Findings, client: &Client) {
     }
 }
 
-/// The names of receivers, as this machine resolves them.
-async fn look_at_names(found: &mut Findings, client: &Client) -> Result<(), Fail> {
+/// The names of receivers, as the server looks them up.
+async fn look_at_names(found: &mut Findings, config: &Config, client: &Client) -> Result<(), Fail> {
     let Ok(all) = client.list::<Shown>(&["subscriptions"], &Query::new(), SUBSCRIPTIONS_MAX).await else {
         return Ok(());
     };
@@ -316,21 +315,18 @@ async fn look_at_names(found: &mut Findings, client: &Client) -> Result<(), Fail
         })
         .take(NAMES_MAX)
         .collect();
-    let mut unknown = Vec::new();
-    for name in &names {
-        let looked_up = tokio::time::timeout(NAME_TIMEOUT, tokio::net::lookup_host((name.as_str(), 443))).await;
-        if !looked_up.is_ok_and(|found| found.is_ok()) {
-            unknown.push(name.as_str());
-        }
+    let is_private_open = !config.egress.allow_private.is_empty();
+    let unknown = loghorn_actors::unresolved(&names, config.nameservers.clone(), is_private_open).await;
+    if unknown.is_empty() {
+        found.good("names", format!("{} of receivers are known here", names.len()));
+        return Ok(());
     }
-    match unknown[..] {
-        [] => found.good("names", format!("{} of receivers are known here", names.len())),
-        _ => found.bad(
-            "names",
-            format!("not found: {}", unknown.join(", ")),
-            "correct the subscription, or the name server in /etc/resolv.conf",
-        ),
-    }
+    let unknown: Vec<String> = unknown.into_iter().map(|(name, why)| format!("{name} ({why})")).collect();
+    found.bad(
+        "names",
+        format!("not found: {}", unknown.join(", ")),
+        "correct the subscription, or the name servers: egress.nameservers, else those of /etc/resolv.conf",
+    );
     Ok(())
 }
 

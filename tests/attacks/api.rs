@@ -32,7 +32,7 @@ pub(crate) const MADE: [&str; 15] = [
 
 /// Those that cannot be made yet, each with its reason.
 pub(crate) const LATER: [&str; 1] = [
-    // There are no tenants, and no socket to ask on.
+    // There are no tenants: every key that may read reads all there is, on the socket, too.
     "api-tenant-ws",
 ];
 
