@@ -306,11 +306,19 @@ mod tests {
         let (mut sums, mut by) = (BTreeMap::new(), BTreeMap::new());
         let twice = |at| panic!("{at} was visited twice");
         series
-            .each_sum(minutes.clone(), |at, sum| drop(sums.insert(at, sum.tally.delivered).map(|_| twice(at))))
+            .each_sum(minutes.clone(), |at, sum| {
+                if sums.insert(at, sum.tally.delivered).is_some() {
+                    twice(at);
+                }
+            })
             .await
             .unwrap();
         series
-            .each_minute(minutes, |at, minute| drop(by.insert(at, minute.sum().delivered).map(|_| twice(at))))
+            .each_minute(minutes, |at, minute| {
+                if by.insert(at, minute.sum().delivered).is_some() {
+                    twice(at);
+                }
+            })
             .await
             .unwrap();
         assert_eq!(sums, by);
