@@ -62,6 +62,8 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Bytes that requests under way may hold in all.
     pub ingest_queue_bytes: usize,
+    /// The version of Elasticsearch that the server says it is, to shippers that ask.
+    pub elastic_version: String,
     /// So many deliveries waiting for one endpoint are told of as a backlog.
     pub backlog_high: u64,
     /// How long things are kept.
@@ -121,6 +123,7 @@ impl Default for Config {
             limits: Limits::default(),
             body_bytes_max: 64 * MIB,
             ingest_queue_bytes: 128 * MIB,
+            elastic_version: "8.17.0".into(),
             backlog_high: notice::BACKLOG_DEFAULT,
             retention: Retention::default(),
             dedupe: Duration::from_secs(24 * 3600),
@@ -241,6 +244,7 @@ const KEYS: &[(&str, Apply)] = &[
     ("ingest.max_event", |c, v| bytes(&mut c.limits.event_bytes_max, v)),
     ("ingest.max_body", |c, v| bytes(&mut c.body_bytes_max, v)),
     ("ingest.queue_bytes", |c, v| bytes(&mut c.ingest_queue_bytes, v)),
+    ("ingest.elasticsearch_version", |c, v| set(&mut c.elastic_version, v, "a version such as 8.17.0")),
     ("notices.backlog", |c, v| positive(&mut c.backlog_high, v)),
     ("retention.events", |c, v| span(&mut c.retention.events, v)),
     ("retention.deliveries", |c, v| span(&mut c.retention.deliveries, v)),

@@ -8,6 +8,7 @@
     clippy::disallowed_methods
 )]
 
+pub mod captures;
 pub mod chaos;
 pub mod cli;
 pub mod crash;

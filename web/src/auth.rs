@@ -11,7 +11,10 @@ use std::{
 
 use actix_web::{
     dev::ServiceRequest,
-    http::{Method, header},
+    http::{
+        Method,
+        header::{self, HeaderMap},
+    },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use loghorn_actors::Holder;
@@ -20,7 +23,11 @@ use loghorn_domain::access::{
     Scope::{self, Admin, Ingest, Manage, Read},
 };
 
-use crate::{State, error::Error};
+use crate::{
+    State,
+    error::Error,
+    shippers::refusals::Dialect::{self, CloudEvents, Datadog, Elastic, Gelf, Generic, Journal, Loki, Otlp, Splunk},
+};
 
 /// A path, and what calling it needs.
 #[derive(Debug)]
@@ -31,14 +38,51 @@ pub(crate) struct Route {
     reading: Option<Scope>,
     /// What all other methods need.
     changing: Option<Scope>,
-    /// Whether a key may also come as log shippers send it.
-    is_shipper: bool,
+    /// In which protocol of log shippers it is called: a key may also come as they send it, and is refused in its words.
+    dialect: Option<Dialect>,
 }
 
 /// Those of the same length are tried from above; `{…}` stands for any one part.
 const ROUTES: &[Route] = &[
-    shipper("/api/v1/ingest"),
-    shipper("/api/v1/ingest/{source}"),
+    shipper("/api/v1/ingest", Generic),
+    shipper("/api/v1/ingest/{source}", Generic),
+    shipper("/api/v1/cloudevents", CloudEvents),
+    shipper("/v1/logs", Otlp),
+    shipper("/otlp/v1/logs", Otlp),
+    shipper("/loki/api/v1/push", Loki),
+    shipper("/api/v1/push", Loki),
+    shipper("/ready", Loki),
+    shipper("/services/collector", Splunk),
+    shipper("/services/collector/event", Splunk),
+    shipper("/services/collector/event/1.0", Splunk),
+    shipper("/services/collector/raw", Splunk),
+    shipper("/services/collector/raw/1.0", Splunk),
+    shipper("/services/collector/health", Splunk),
+    shipper("/services/collector/health/1.0", Splunk),
+    shipper("/services/collector/ack", Splunk),
+    shipper("/gelf", Gelf),
+    shipper("/upload", Journal),
+    shipper("/api/v2/logs", Datadog),
+    shipper("/v1/input", Datadog),
+    shipper("/v1/input/{token}", Datadog),
+    shipper("/es", Elastic),
+    shipper("/es/", Elastic),
+    shipper("/es/_license", Elastic),
+    shipper("/es/_cat/health", Elastic),
+    shipper("/es/_cluster/health", Elastic),
+    shipper("/es/_bulk", Elastic),
+    shipper("/es/{index}/_bulk", Elastic),
+    shipper("/es/{index}/_doc", Elastic),
+    shipper("/es/{index}/_doc/{id}", Elastic),
+    shipper("/es/{index}/_create/{id}", Elastic),
+    shipper("/_license", Elastic),
+    shipper("/_cat/health", Elastic),
+    shipper("/_cluster/health", Elastic),
+    shipper("/_bulk", Elastic),
+    shipper("/{index}/_bulk", Elastic),
+    shipper("/{index}/_doc", Elastic),
+    shipper("/{index}/_doc/{id}", Elastic),
+    shipper("/{index}/_create/{id}", Elastic),
     route("/api/v1/events", Read, Ingest),
     route("/api/v1/events/{id}", Read, Manage),
     route("/api/v1/events/{id}/deliveries", Read, Manage),
@@ -76,21 +120,21 @@ const ROUTES: &[Route] = &[
     route("/api/v1/keys/{id}", Admin, Admin),
     route("/api/v1/audit", Admin, Admin),
     // Whoever comes here has nothing to show yet.
-    Route { path: SESSION, reading: Some(Read), changing: None, is_shipper: false },
+    Route { path: SESSION, reading: Some(Read), changing: None, dialect: None },
     route("/api/v1/session/link", Read, Read),
     route("/api/v1/ws-ticket", Read, Read),
     route(SOCKET, Read, Manage),
     route("/api/v1/keyring/rotate", Admin, Admin),
     route("/api/v1/receiver", Read, Manage),
     // Webhooks show no key; it lets nobody else in where one is needed.
-    Route { path: crate::RECEIVER_PATH, reading: Some(Read), changing: None, is_shipper: false },
+    Route { path: crate::RECEIVER_PATH, reading: Some(Read), changing: None, dialect: None },
     route("/api/v1/stats", Read, Manage),
     route("/api/v1/stats/series", Read, Manage),
     route("/api/v1/stats/failures", Read, Manage),
     route("/api/v1/stats/subscriptions", Read, Manage),
     route("/api/v1/ledger", Read, Manage),
     route("/api/v1/health", Read, Manage),
-    Route { path: LIVE, reading: None, changing: Some(Manage), is_shipper: false },
+    Route { path: LIVE, reading: None, changing: Some(Manage), dialect: None },
     route("/api/v1/health/ready", Read, Manage),
     route("/api/v1/openapi.json", Read, Manage),
     route("/metrics", Read, Manage),
@@ -119,20 +163,23 @@ pub(crate) const SOCKET: &str = "/api/v1/ws";
 const COOKIE: &str = "loghorn_session";
 const COOKIE_OVER_TLS: &str = "__Host-loghorn_session";
 
+/// Where a part of the path is a key.
+const TOKEN: &str = "/{token}";
+
 /// Says nothing more than that the server lives, so it is open to everyone.
 const LIVE: &str = "/api/v1/health/live";
 
 const fn route(path: &'static str, reading: Scope, changing: Scope) -> Route {
-    Route { path, reading: Some(reading), changing: Some(changing), is_shipper: false }
+    Route { path, reading: Some(reading), changing: Some(changing), dialect: None }
 }
 
 /// The dashboard's files say nothing of what the server holds: its pages ask for that, with a key.
 const fn page(path: &'static str) -> Route {
-    Route { path, reading: None, changing: Some(Manage), is_shipper: false }
+    Route { path, reading: None, changing: Some(Manage), dialect: None }
 }
 
-const fn shipper(path: &'static str) -> Route {
-    Route { path, reading: Some(Ingest), changing: Some(Ingest), is_shipper: true }
+const fn shipper(path: &'static str, dialect: Dialect) -> Route {
+    Route { path, reading: Some(Ingest), changing: Some(Ingest), dialect: Some(dialect) }
 }
 
 impl Route {
@@ -214,15 +261,23 @@ impl Call {
         self.route.is_some_and(|route| route.path == LIVE)
     }
 
+    /// The protocol of its shipper, where it is a shipper's route.
+    pub(crate) fn dialect(&self, headers: &HeaderMap) -> Option<Dialect> {
+        self.route?.dialect.map(|dialect| dialect.told_by(headers))
+    }
+
     /// Whether it is a shipper's route.
     pub(crate) fn is_shipper(&self) -> bool {
-        self.route.is_some_and(|route| route.is_shipper)
+        self.route.is_some_and(|route| route.dialect.is_some())
     }
 
     /// Lets the caller in, or says why not.
     pub(crate) fn admit(&mut self, state: &State, request: &ServiceRequest) -> Result<(), Error> {
         let (keys, is_required) = (state.system.keys(), state.options.requires_key);
-        let shown = credentials(request, self.is_shipper());
+        let mut shown = credentials(request, self.is_shipper());
+        // Datadog's older clients show it as a part of the path.
+        let in_path = self.target.clone().filter(|_| self.route.is_some_and(|route| route.path.ends_with(TOKEN)));
+        shown.extend(in_path.map(Cow::from));
         if is_required
             && !shown.is_empty()
             && let Some(left) = keys.barred_for(self.from)
@@ -245,7 +300,10 @@ impl Call {
                 Some(_) => Err(Error::scope(&holder.name, holder.scope, needed)),
                 None => Err(Error::no_route(request.path())),
             },
-            (None, Some(_)) if is_required && shown.is_empty() => Err(Error::no_key()),
+            (None, Some(_)) if is_required && shown.is_empty() => {
+                let has_authorization = request.headers().contains_key(header::AUTHORIZATION);
+                Err(if self.is_shipper() && has_authorization { Error::bad_authorization() } else { Error::no_key() })
+            }
             (None, Some(_)) if is_required => {
                 keys.wrong_from(self.from);
                 Err(Error::wrong_key(self.is_shipper()))

@@ -65,8 +65,8 @@ pub(crate) struct Room {
     /// Largest body, as sent and decompressed.
     bytes_max: usize,
     held: Reservation,
-    /// What its events weigh so far.
-    events: usize,
+    /// What its events weigh so far, and what is noted of them for the answer.
+    kept: usize,
     /// The part of that which is still to be taken.
     owed: usize,
     /// The most that was needed for a moment.
@@ -85,7 +85,7 @@ impl Room {
 
     fn new(state: &web::Data<State>, bytes_max: usize, bytes: usize) -> Result<Self, Error> {
         let held = state.system.ingest().reserve(bytes)?;
-        Ok(Self { state: state.clone(), bytes_max, held, events: 0, owed: 0, passing: 0 })
+        Ok(Self { state: state.clone(), bytes_max, held, kept: 0, owed: 0, passing: 0 })
     }
 
     fn grow(&mut self, more: usize) -> Result<(), Error> {
@@ -97,12 +97,16 @@ impl Room {
 
     /// Takes room for an event that was made.
     pub(crate) fn add(&mut self, event: &NewEvent) -> Result<(), Error> {
-        let weight = Self::EVENT + event.tail.len() + event.head.source.len();
-        let events_max = Self::EVENTS_BYTES + Self::EVENTS_FACTOR * self.state.options.body_bytes_max;
-        self.events += weight;
-        self.owed += weight;
-        if self.events > events_max {
-            return Err(Error::too_many(events_max));
+        self.hold(Self::EVENT + event.tail.len() + event.head.source.len())
+    }
+
+    /// Takes room for what is kept until the answer.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Error> {
+        let kept_max = Self::EVENTS_BYTES + Self::EVENTS_FACTOR * self.state.options.body_bytes_max;
+        self.kept += bytes;
+        self.owed += bytes;
+        if self.kept > kept_max {
+            return Err(Error::too_many(kept_max));
         }
         if self.owed >= Self::STEP { self.take_owed() } else { Ok(()) }
     }
@@ -131,9 +135,8 @@ impl Room {
 pub(crate) enum Reading {
     /// The header says how it is compressed; what is broken is refused.
     Strict,
-    /// For shippers: compressed bodies are known without a header too, and what is broken is refused for good, or it
-    /// would be sent again for ever.
-    Lenient,
+    /// For shippers: gzip and zstd are known without a header too, and this is undone last, as their protocol has it.
+    Lenient(Option<Codec>),
 }
 
 /// Reads the whole body, of at most `bytes_max` bytes as sent and decompressed.
@@ -179,16 +182,24 @@ pub(crate) async fn read(
     }
     let bytes = Bytes::from(bytes);
     match reading {
-        Reading::Strict => decoded(request, bytes, room, &[]).await,
-        Reading::Lenient => decoded(request, bytes, room, &[Codec::Gzip, Codec::Zstd]).await.map_err(Error::for_good),
+        Reading::Strict => decoded(request, bytes, room, &[], None).await,
+        Reading::Lenient(always) => decoded(request, bytes, room, &[Codec::Gzip, Codec::Zstd], always).await,
     }
 }
 
-/// Undoes the compression that the header names; without one, that among `sniffed` which the first bytes tell.
-async fn decoded(request: &HttpRequest, bytes: Bytes, mut room: Room, sniffed: &[Codec]) -> Result<Body, Error> {
+/// Undoes the compression that the header names; without one, that among `sniffed` which the first bytes tell. What the
+/// protocol always does is undone once, whether the header names it or not.
+async fn decoded(
+    request: &HttpRequest,
+    bytes: Bytes,
+    mut room: Room,
+    sniffed: &[Codec],
+    always: Option<Codec>,
+) -> Result<Body, Error> {
     let header = request.headers().get(header::CONTENT_ENCODING);
     let text = header.map_or(Ok(""), |value| value.to_str());
-    let text = text.map_err(|_| Error::media_type("Content-Encoding is no text", "send gzip, zstd or deflate"))?;
+    let text =
+        text.map_err(|_| Error::media_type("Content-Encoding is no text", "send gzip, zstd, deflate or snappy"))?;
     let named = text.split(',').map(str::trim).filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("identity"));
     let mut codecs: Vec<Codec> = named.map(Codec::named).collect::<Result<_, _>>()?;
     if codecs.len() > ENCODINGS_MAX {
@@ -197,6 +208,9 @@ async fn decoded(request: &HttpRequest, bytes: Bytes, mut room: Room, sniffed: &
     if codecs.is_empty() {
         codecs.extend(Codec::of(&bytes).filter(|codec| sniffed.contains(codec)));
     }
+    if let Some(codec) = always.filter(|codec| !codecs.contains(codec)) {
+        codecs.insert(0, codec);
+    }
     if codecs.is_empty() {
         return Ok(Body { bytes, room });
     }
@@ -204,9 +218,8 @@ async fn decoded(request: &HttpRequest, bytes: Bytes, mut room: Room, sniffed: &
     let undo = move || {
         let mut bytes = bytes;
         for said in codecs.into_iter().rev() {
-            let seen = Codec::of(&bytes).or_else(|| (said == Codec::Deflate).then_some(said));
             // What is not compressed at all, whatever the header says, is taken as it is.
-            let Some(codec) = seen else { break };
+            let Some(codec) = said.seen_in(&bytes) else { break };
             bytes = codec.inflate(&bytes, &mut room)?.into();
         }
         Ok(Body { bytes, room })
@@ -229,12 +242,15 @@ pub(crate) async fn heavy<T: Send + 'static>(
     done.await.map_err(|_| unavailable())
 }
 
+/// How bytes are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Codec {
+pub(crate) enum Codec {
     Gzip,
     Zstd,
     Zlib,
     Deflate,
+    /// A raw block, as protocols that carry protobuf have it.
+    Snappy,
 }
 
 impl Codec {
@@ -243,9 +259,10 @@ impl Codec {
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
             "deflate" => Ok(Self::Deflate),
+            "snappy" | "x-snappy" => Ok(Self::Snappy),
             _ => Err(Error::media_type(
                 format!("the Content-Encoding {name:?} is not known"),
-                "send gzip, zstd, deflate or none",
+                "send gzip, zstd, deflate, snappy or none",
             )),
         }
     }
@@ -260,6 +277,16 @@ impl Codec {
         }
     }
 
+    /// What undoes `bytes`, of which this was said.
+    fn seen_in(self, bytes: &[u8]) -> Option<Self> {
+        match (self, Self::of(bytes)) {
+            // A block of snappy may begin like zlib.
+            (Self::Snappy, None | Some(Self::Zlib)) => Some(Self::Snappy),
+            (Self::Deflate, None) => Some(Self::Deflate),
+            (_, seen) => seen,
+        }
+    }
+
     fn inflate(self, bytes: &[u8], room: &mut Room) -> Result<Vec<u8>, Error> {
         match self {
             Self::Gzip => drain(flate2::read::MultiGzDecoder::new(bytes), room),
@@ -270,6 +297,7 @@ impl Codec {
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| broken(&error))?;
                 drain(decoder, room)
             }
+            Self::Snappy => unsnap(bytes, room),
         }
     }
 }
@@ -277,6 +305,22 @@ impl Codec {
 fn broken(error: &io::Error) -> Error {
     let remedy = "compress it again, and say how in Content-Encoding";
     Error::malformed(format!("the compressed body cannot be read: {error}"), remedy)
+}
+
+/// One block of snappy. How long it is stands before it, and is not believed beyond what can come of so few bytes.
+fn unsnap(bytes: &[u8], room: &mut Room) -> Result<Vec<u8>, Error> {
+    /// The longest copy, of 64 bytes, is written in three.
+    const GROWTH_MAX: usize = 22;
+    let not_readable = |error: snap::Error| broken(&io::Error::other(error));
+    let len = snap::raw::decompress_len(bytes).map_err(not_readable)?;
+    if len > room.bytes_max {
+        return Err(Error::too_large(room.bytes_max, room.state.options.body_bytes_max));
+    }
+    if len > GROWTH_MAX * bytes.len() {
+        return Err(broken(&io::Error::other("it ends early")));
+    }
+    room.grow(len)?;
+    snap::raw::Decoder::new().decompress_vec(bytes).map_err(not_readable)
 }
 
 /// What is unpacked at a time.

@@ -18,6 +18,7 @@ use crate::{
     State,
     api::{get, no_route, resource},
     error::Error,
+    shippers::routes::elastic::handshake,
 };
 
 /// What vite built, with packed copies beside the texts.
@@ -60,11 +61,12 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config.service(resource("/assets/{file}", "GET, HEAD").route(get().to(asset)));
 }
 
-/// For browsers; everyone else is told that nothing for programs is here.
+/// For browsers; everyone else is told that nothing for programs is here, but for the root.
 async fn page(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Error> {
     let accept = text(request.headers(), header::ACCEPT);
     if !accept.contains("text/html") {
-        return no_route(request).await;
+        // Clients of Elasticsearch look here whom they talk to.
+        return if request.path() == "/" { Ok(handshake(state).await) } else { no_route(request).await };
     }
     let nonce = state.nonce();
     let policy = format!(

@@ -18,6 +18,8 @@ use loghorn_domain::{Problem as Wrong, Timestamp, access::Scope};
 use loghorn_storage::Error as StoreError;
 use serde::{Deserialize, Serialize};
 
+use crate::shippers::Refusal;
+
 /// What went wrong, why, and what to do.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
@@ -83,6 +85,12 @@ impl Error {
     /// 401: no key.
     pub fn no_key() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "no-key", "a key is needed, and none was shown", SHOW_A_KEY)
+    }
+
+    /// 401: something was shown that holds no key.
+    pub fn bad_authorization() -> Self {
+        let detail = "a key is needed, and the Authorization that was shown holds none";
+        Self::new(StatusCode::UNAUTHORIZED, "bad-authorization", detail, SHOW_A_KEY)
     }
 
     /// 401: a key that lets nobody in. Of shippers 403: that is what theirs call an unknown one.
@@ -190,12 +198,31 @@ impl Error {
         }
     }
 
+    /// What of a shipper's request its protocol does not allow.
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        let Refusal { status, kind, detail, index } = refusal;
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let errors = index.map(|index| Item { pointer: format!("/{index}"), detail: detail.clone() });
+        let remedy = "see docs/shippers for what is taken here";
+        Self { errors: errors.into_iter().collect(), ..Self::new(status, kind, detail, remedy) }
+    }
+
     /// Nothing to be done about it by sending it again: 422 in place of a 400, which some shippers repeat for ever.
-    pub(crate) fn for_good(self) -> Self {
+    pub(crate) fn for_good(&self) -> Self {
         match self.status {
-            StatusCode::BAD_REQUEST => Self { status: StatusCode::UNPROCESSABLE_ENTITY, ..self },
-            _ => self,
+            StatusCode::BAD_REQUEST => Self { status: StatusCode::UNPROCESSABLE_ENTITY, ..self.clone() },
+            _ => self.clone(),
         }
+    }
+
+    /// The kind of problem.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Which of the request's records is meant, where one is.
+    pub(crate) fn index(&self) -> Option<usize> {
+        self.errors.first()?.pointer.strip_prefix('/')?.parse().ok()
     }
 
     /// Its status code.

@@ -20,6 +20,7 @@ use crate::{
     auth::{self, Call},
     error::Error,
     note::Note,
+    shippers::refusals::Dialect,
     unread::{Answer, Unread},
 };
 
@@ -50,8 +51,15 @@ pub(crate) async fn guard(
     // Whoever showed a key is known, even where it was for something else.
     let is_noted = !is_open && (admitted.is_ok() || call.holder.is_some());
     let note = if is_noted { Note::new(&state, &call, &method, admitted.is_err()) } else { None };
+    let dialect = call.dialect(request.headers());
     let mut answer = match admitted {
-        Err(error) => request.into_response(error.error_response()),
+        Err(error) => {
+            let answer = match dialect {
+                Some(dialect) => dialect.refuse(request.headers(), &error, state.system.clock().now()),
+                None => error.error_response(),
+            };
+            request.into_response(answer)
+        }
         Ok(()) => {
             request.extensions_mut().insert(call);
             next.call(request).await?.map_into_boxed_body()
@@ -71,6 +79,10 @@ pub(crate) async fn guard(
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if dialect == Some(Dialect::Elastic) {
+        // Its clients take no answer without it.
+        headers.insert(HeaderName::from_static("x-elastic-product"), HeaderValue::from_static("Elasticsearch"));
     }
     if is_secured {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));

@@ -42,6 +42,8 @@ pub struct Options {
     pub own_ips: Vec<IpAddr>,
     /// Where the server speaks TLS itself: what is wrong with its certificate, if anything is.
     pub certificate: Option<watch::Receiver<Option<String>>>,
+    /// The version of Elasticsearch that it says it is, for shippers that ask.
+    pub elastic_version: String,
     /// This server's version.
     pub version: &'static str,
 }
@@ -107,7 +109,7 @@ pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
         // The shippers' first: the API's scope answers for every other path below its own.
         config.service(
             scope
-                .configure(shippers::routes)
+                .configure(shippers::routes::routes)
                 .configure(api::routes)
                 .configure(dashboard::routes)
                 .default_service(web::to(api::no_route)),

@@ -115,8 +115,18 @@ pub struct Page<T> {
         keyring::rotate,
         ledger::get,
         metrics::get,
-        crate::shippers::ingest,
-        crate::shippers::ingest_from,
+        crate::shippers::routes::ingest,
+        crate::shippers::routes::ingest_from,
+        crate::shippers::routes::otlp::logs,
+        crate::shippers::routes::loki::push,
+        crate::shippers::routes::splunk::event,
+        crate::shippers::routes::splunk::raw,
+        crate::shippers::routes::others::gelf,
+        crate::shippers::routes::others::journal,
+        crate::shippers::routes::others::datadog,
+        crate::shippers::routes::others::cloud_events,
+        crate::shippers::routes::elastic::handshake,
+        crate::shippers::routes::elastic::bulk,
     )
 )]
 pub(crate) struct Document;

@@ -3,44 +3,46 @@
 //!
 //! Records are found one at a time and handed on at once: a small body may hold very many.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use loghorn_domain::Draft;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
-use super::record::{self, Context, Notes};
-use crate::{body::value_room, elements::Elements};
+use super::{
+    Sink, alerts, msgpack,
+    record::{self, Context, Notes},
+    text,
+};
+use crate::elements::Elements;
 
-/// A record of more than so many times the largest event is not taken apart any more: it is cut to a piece anyway.
-const RECORD_FACTOR: usize = 8;
 /// How often, on average, a byte may be looked at in vain before the rest is taken as text.
 const PATIENCE: usize = 16;
 
-/// Where records go. An error ends the reading.
-pub trait Sink {
-    /// Why no more is taken.
-    type Error;
+/// The generic route, as one request speaks it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Generic {
+    /// Whether the Content-Type says that it is a form.
+    pub is_form: bool,
+    /// Whether the Content-Type says that it is MessagePack.
+    pub is_msgpack: bool,
+}
 
-    /// Asked before a record is made that takes about so many bytes for a moment.
-    fn pass(&mut self, bytes: usize) -> Result<(), Self::Error>;
-
-    /// Takes the event that a record means.
-    fn add(&mut self, draft: Draft) -> Result<(), Self::Error>;
+impl Generic {
+    /// Hands every event in `bytes` to `sink`.
+    pub fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
+        if self.is_msgpack { msgpack::decode(bytes, context, sink) } else { decode(bytes, self.is_form, context, sink) }
+    }
 }
 
 /// Hands every event in `bytes` to `sink`. Nothing is refused: a bad line becomes an event of its own.
 pub fn decode<S: Sink>(bytes: &[u8], is_form: bool, context: &Context, sink: &mut S) -> Result<(), S::Error> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut notes = Notes::new();
-    if let Cow::Owned(copy) = &text {
-        sink.pass(copy.capacity())?;
-        notes.insert("encoding".into(), "lossy".into());
+    if msgpack::is_likely(bytes) {
+        return msgpack::decode(bytes, context, sink);
     }
-    let text = text.trim_start_matches('\u{feff}');
+    let (text, notes) = text::read(bytes, sink)?;
     let trimmed = text.trim_start();
     let mut reader = Reader { context, notes, sink, patience: PATIENCE * text.len() };
     match trimmed.as_bytes().first() {
@@ -91,7 +93,10 @@ impl<S: Sink> Reader<'_, S> {
         if !is_line_new || !line.starts_with('{') || !line.ends_with('}') {
             return Ok(None);
         }
-        let record = self.parsed(line)?;
+        if alerts::decode(line, self.context, &self.notes, self.sink)? {
+            return Ok(Some(()));
+        }
+        let record = text::value(line, self.context, self.sink)?;
         record.map(|record| self.record(record)).transpose()
     }
 
@@ -132,34 +137,28 @@ impl<S: Sink> Reader<'_, S> {
     }
 
     /// The event of one well-formed JSON text.
-    fn value(&mut self, text: &str) -> Result<(), S::Error> {
-        match self.parsed(text)? {
+    fn value(&mut self, json: &str) -> Result<(), S::Error> {
+        if json.starts_with('{') && alerts::decode(json, self.context, &self.notes, self.sink)? {
+            return Ok(());
+        }
+        match text::value(json, self.context, self.sink)? {
             Some(record) => self.record(record),
-            None => self.line(text, None),
+            None => self.line(json, None),
         }
-    }
-
-    /// `None` where it is no JSON, or more than is worth taking apart.
-    fn parsed(&mut self, text: &str) -> Result<Option<Value>, S::Error> {
-        if text.len() > RECORD_FACTOR * self.context.limits.event_bytes_max {
-            return Ok(None);
-        }
-        self.sink.pass(value_room(text.len()))?;
-        Ok(serde_json::from_str(text).ok())
     }
 
     fn record(&mut self, record: Value) -> Result<(), S::Error> {
         if record.is_null() || record.as_object().is_some_and(Map::is_empty) {
             return Ok(());
         }
-        self.sink.add(record::draft(record, self.context, self.notes.clone()))
+        self.sink.add(record::draft(record, self.context, self.notes.clone())).map(drop)
     }
 
     fn line(&mut self, line: &str, parse_error: Option<String>) -> Result<(), S::Error> {
         self.sink.pass(line.len())?;
         let mut notes = self.notes.clone();
         notes.extend(parse_error.map(|error| ("parse_error".to_owned(), error.into())));
-        self.sink.add(record::from_text(line, self.context, notes))
+        self.sink.add(record::from_text(line, self.context, notes)).map(drop)
     }
 }
 
@@ -230,29 +229,17 @@ fn form(text: &str) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
-    use loghorn_domain::{Level, Timestamp, event::Limits};
+    use loghorn_domain::{Draft, Level, Timestamp, event::Limits};
     use proptest::prelude::*;
 
     use super::*;
-
-    impl Sink for Vec<Draft> {
-        type Error = std::convert::Infallible;
-
-        fn pass(&mut self, _: usize) -> Result<(), Self::Error> {
-            Ok(())
-        }
-
-        fn add(&mut self, draft: Draft) -> Result<(), Self::Error> {
-            self.push(draft);
-            Ok(())
-        }
-    }
 
     fn context() -> Context {
         Context {
             source: Some("path".into()),
             tag: None,
             host: None,
+            tenant: None,
             level: None,
             received_at: Timestamp::from_millis(1_700_000_000_000),
             limits: Limits::default(),

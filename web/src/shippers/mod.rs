@@ -1,192 +1,109 @@
-//! The routes of log shippers: lenient, because a shipper that is refused blocks or loses. One pure decoder for each
-//! protocol turns bytes into [`Draft`]s; what they have in common stands in [`record`].
+//! The routes of log shippers: lenient, because a shipper that is refused blocks or loses.
+//!
+//! One pure decoder for each protocol turns bytes into [`Draft`]s and hands each on at once to a [`Sink`], or refuses
+//! with a [`Refusal`]; what they have in common stands in [`record`]. [`handler`] does for all of them what is not pure:
+//! read, decode, append, answer. How each protocol says no stands in [`refusals`].
 
+mod alerts;
+pub mod cloudevents;
+pub mod cut;
+pub mod datadog;
+pub mod elastic;
+pub mod firehose;
+pub mod gelf;
 pub mod generic;
+mod handler;
+pub mod journal;
+pub mod logplex;
+pub mod loki;
+pub mod msgpack;
+pub mod otlp;
 pub mod record;
+pub(crate) mod refusals;
+pub(crate) mod routes;
+pub mod splunk;
+mod text;
+pub mod wire;
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use loghorn_domain::{Draft, Level, NewEvent, Timestamp, access::Scope, event::Limits};
-use serde::{Deserialize, Serialize};
+use loghorn_domain::Draft;
 
-use self::{generic::Sink, record::Context};
-use crate::{
-    State, api,
-    auth::Call,
-    body::{self, Reading, Room},
-    error::{Error, Problem},
-};
+pub use handler::{Ingested, Rejected};
 
-/// Bodies above this size are decoded away from the server's threads.
-const INLINE_MAX: usize = 256 * 1024;
+/// Where records go. An error ends the reading.
+pub trait Sink {
+    /// Why no more is taken.
+    type Error;
 
-/// What became of a batch.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Ingested {
-    /// Stored.
-    pub accepted: u64,
-    /// Known already.
-    pub duplicates: u64,
-    /// Not stored; `errors` says why.
-    pub rejected: u64,
-    /// The first ten that were not stored.
-    pub errors: Vec<Rejected>,
+    /// Asked before something is made that takes about so many bytes for a moment.
+    fn pass(&mut self, bytes: usize) -> Result<(), Self::Error>;
+
+    /// Asked for so many bytes that are kept until the answer.
+    fn hold(&mut self, bytes: usize) -> Result<(), Self::Error>;
+
+    /// Takes the event that a record means; false where there is no room for any event, however much it is cut.
+    fn add(&mut self, draft: Draft) -> Result<bool, Self::Error>;
+
+    /// Told of a record that no event can be made of, where its protocol has a place for it in the answer.
+    fn reject(&mut self, reason: &str);
 }
 
-/// A record that was not stored.
-#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Rejected {
-    /// Which of the request's records, from 0.
-    pub index: usize,
-    /// Why.
-    pub reason: String,
+/// What of a request its protocol does not allow. Nothing of the request is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code of the answer.
+    pub status: u16,
+    /// A name for the kind of problem.
+    pub kind: &'static str,
+    /// What is wrong.
+    pub detail: String,
+    /// Which of the request's records is meant, from 0.
+    pub index: Option<usize>,
 }
 
-/// Most records of one request whose reason is told.
-const ERRORS_MAX: usize = 10;
+impl Refusal {
+    /// 400: cannot be read.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self { status: 400, kind: "malformed", detail: detail.into(), index: None }
+    }
 
-/// Adds the shippers' routes.
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    for path in ["/api/v1/ingest", "/api/v1/ingest/{source}"] {
-        let resource = api::resource(path, "GET, HEAD, POST, PUT")
-            .route(web::post().to(ingest))
-            .route(web::put().to(ingest))
-            .route(api::get().to(ready));
-        config.service(resource);
+    /// 415: not in this form.
+    pub fn media_type(detail: impl Into<String>) -> Self {
+        Self { status: 415, kind: "media-type", detail: detail.into(), index: None }
     }
 }
 
-/// For shippers that look before they send.
-async fn ready() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"status": "ready"}))
+/// Why a decoder stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop<E> {
+    /// The sink takes no more.
+    Full(E),
+    /// The protocol does not allow it.
+    Refused(Refusal),
 }
 
-/// Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd
-/// or deflate. Answers once it is on disk.
-#[utoipa::path(
-    method(post, put), path = "/api/v1/ingest", tag = "events", operation_id = "ingest", request_body = String,
-    params(("source" = Option<String>, Query, description = "for events that name none")),
-    responses((status = 200, body = Ingested), (status = 413, body = Problem), (status = 503, body = Problem))
-)]
-pub(crate) async fn ingest(
-    state: web::Data<State>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Error> {
-    let body::Body { bytes, room } =
-        body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Lenient).await?;
-    let (context, is_form, limits) = (context(&state, &request), is_form(&request), state.system.limits());
-    let is_small = bytes.len() <= INLINE_MAX;
-    let decode = move || {
-        let mut sealed = Sealed {
-            events: Vec::new(),
-            errors: Vec::new(),
-            rejected: 0,
-            read: 0,
-            room,
-            limits,
-            received_at: context.received_at,
-        };
-        generic::decode(&bytes, is_form, &context, &mut sealed).map(|()| sealed)
-    };
-    let sealed = if is_small { decode()? } else { body::heavy(&state, decode).await?? };
-    let Sealed { events, errors, rejected, room, .. } = sealed;
-    if rejected > 0 {
-        state.system.metrics().rejected(rejected);
-    }
-    let appended = match events.is_empty() {
-        true => Vec::new(),
-        false => state.system.ingest().append(room.settled()?, events).await?,
-    };
-    let duplicates = appended.iter().filter(|one| one.is_duplicate).count() as u64;
-    let accepted = appended.len() as u64 - duplicates;
-    Ok(HttpResponse::Ok().json(Ingested { accepted, duplicates, rejected: rejected as u64, errors }))
-}
-
-/// The same, with the source in the path for events that name none.
-#[utoipa::path(
-    method(post, put), path = "/api/v1/ingest/{source}", tag = "events", operation_id = "ingest_from", request_body = String,
-    params(("source" = String, Path)),
-    responses((status = 200, body = Ingested), (status = 413, body = Problem), (status = 503, body = Problem))
-)]
-#[expect(dead_code, reason = "describes the second path of `ingest`")]
-async fn ingest_from() {}
-
-/// What the request says of its records. syslog-ng sends its headers where it does not batch; they are about this very
-/// message, so they come before what the address says.
-fn context(state: &State, request: &HttpRequest) -> Context {
-    let header = |name: &str| {
-        let text = String::from_utf8_lossy(request.headers().get(name)?.as_bytes()).trim().to_owned();
-        Some(text).filter(|text| !text.is_empty())
-    };
-    let address = || source(request).or_else(|| header("x-loghorn-source"));
-    let tag = header("x-fluent-tag");
-    let key = || if tag.is_none() { key_name(request) } else { None };
-    Context {
-        source: header("x-syslog-program").or_else(address).or_else(key),
-        tag,
-        host: header("x-syslog-host"),
-        level: header("x-syslog-level").and_then(|text| Level::from_alias(&text)),
-        received_at: state.system.clock().now(),
-        limits: state.system.limits(),
+impl<E> From<Refusal> for Stop<E> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
-/// The name of the ingest key that was shown: the last resort for a source.
-fn key_name(request: &HttpRequest) -> Option<String> {
-    let extensions = request.extensions();
-    let holder = extensions.get::<Call>()?.holder.as_ref()?;
-    (holder.scope == Scope::Ingest).then(|| holder.name.to_string())
-}
+/// Drafts in a list, for tests of decoders.
+#[cfg(test)]
+impl Sink for Vec<Draft> {
+    type Error = std::convert::Infallible;
 
-fn is_form(request: &HttpRequest) -> bool {
-    request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
-/// From the path, else from `?source=`.
-fn source(request: &HttpRequest) -> Option<String> {
-    let from_path = request.match_info().get("source").filter(|text| !text.is_empty()).map(str::to_owned);
-    let pairs = || url::form_urlencoded::parse(request.query_string().as_bytes());
-    let query = || pairs().find(|(name, value)| name == "source" && !value.is_empty());
-    from_path.or_else(|| query().map(|(_, value)| value.into_owned()))
-}
-
-/// What can be stored of a request, and what cannot.
-struct Sealed {
-    events: Vec<NewEvent>,
-    errors: Vec<Rejected>,
-    rejected: usize,
-    read: usize,
-    room: Room,
-    limits: Limits,
-    received_at: Timestamp,
-}
-
-impl Sink for Sealed {
-    type Error = Error;
-
-    fn pass(&mut self, bytes: usize) -> Result<(), Error> {
-        self.room.pass(bytes)
-    }
-
-    /// Seals it; one that is too large is cut and noted as such.
-    fn add(&mut self, draft: Draft) -> Result<(), Error> {
-        let index = self.read;
-        self.read += 1;
-        let fits = record::size(&draft) <= self.limits.event_bytes_max;
-        let draft = if fits { draft } else { record::cut(draft, self.limits) };
-        match draft.seal(self.received_at, self.limits) {
-            Ok(event) => {
-                self.room.add(&event)?;
-                self.events.push(event);
-            }
-            // Only where the limit leaves no room for any event.
-            Err(problem) => {
-                self.rejected += 1;
-                if self.errors.len() < ERRORS_MAX {
-                    self.errors.push(Rejected { index, reason: problem.detail });
-                }
-            }
-        }
+    fn pass(&mut self, _: usize) -> Result<(), Self::Error> {
         Ok(())
     }
+
+    fn hold(&mut self, _: usize) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn add(&mut self, draft: Draft) -> Result<bool, Self::Error> {
+        self.push(draft);
+        Ok(true)
+    }
+
+    fn reject(&mut self, _: &str) {}
 }

@@ -14,6 +14,8 @@ pub struct Context {
     pub tag: Option<String>,
     /// The host that a header names; where the record names none.
     pub host: Option<String>,
+    /// Whose logs they are, as Loki's senders say it.
+    pub tenant: Option<String>,
     /// The level that a header names; where the record names none.
     pub level: Option<Level>,
     /// Our clock.
@@ -66,47 +68,94 @@ pub fn draft(value: Value, context: &Context, notes: Notes) -> Draft {
 }
 
 /// The event that a line of text means.
-pub fn from_text(line: &str, context: &Context, mut notes: Notes) -> Draft {
-    let level = context.level.or_else(|| level_in(line)).unwrap_or_default();
-    add_known(&mut notes, context);
-    Draft {
-        id: None,
-        event_type: EventType::of_level(level),
-        level,
-        source: source(None, context),
-        message: line.to_owned(),
-        metadata: raw(notes),
-        timestamp: None,
+pub fn from_text(line: &str, context: &Context, notes: Notes) -> Draft {
+    let level = context.level.or_else(|| level_in(line));
+    Parts { level, message: line.to_owned(), metadata: notes, ..Parts::default() }.draft(context)
+}
+
+/// What is known of an event: each protocol fills in what it has.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// The sender's own id.
+    pub id: Option<String>,
+    /// Its type, as given.
+    pub event_type: Option<String>,
+    /// Its level.
+    pub level: Option<Level>,
+    /// Who says so.
+    pub source: Option<String>,
+    /// What happened.
+    pub message: String,
+    /// Where.
+    pub host: Option<String>,
+    /// The sender's clock.
+    pub at: Option<Timestamp>,
+    /// Everything else.
+    pub metadata: Map<String, Value>,
+}
+
+impl Parts {
+    /// The event that they make, with what the request says of all its records.
+    pub fn draft(self, context: &Context) -> Draft {
+        let Self { id, event_type: given, level, source, message, host, at, mut metadata } = self;
+        let known: Option<EventType> = given.as_deref().and_then(|text| text.to_ascii_lowercase().parse().ok());
+        // Nobody speaks in Loghorn's name.
+        let known = known.filter(|known| !known.is_own());
+        let event_id: Option<EventId> = id.as_deref().and_then(|text| text.parse().ok());
+        let skew = at.map_or(0, |at| context.received_at.millis() - at.millis());
+        let notes = [
+            ("event_type_raw", given.filter(|_| known.is_none()).map(Value::from)),
+            ("id_raw", id.filter(|_| event_id.is_none()).map(Value::from)),
+            ("clock_skew_ms", (skew.abs() > SKEW_MS).then(|| skew.into())),
+            ("host", host.or_else(|| context.host.clone()).map(Value::from)),
+            ("tag", context.tag.clone().map(Value::from)),
+            ("tenant", context.tenant.clone().map(Value::from)),
+        ];
+        for (name, note) in notes {
+            if let Some(note) = note {
+                metadata.entry(name).or_insert(note);
+            }
+        }
+        let level = level.or_else(|| known.as_ref().and_then(EventType::level)).or(context.level).unwrap_or_default();
+        let request = || context.source.as_ref().or(context.tag.as_ref()).cloned();
+        Draft {
+            id: event_id,
+            event_type: known.unwrap_or_else(|| EventType::of_level(level)),
+            level,
+            source: source.or_else(request).unwrap_or_else(|| SOURCE_UNKNOWN.into()),
+            message,
+            metadata: raw(metadata),
+            timestamp: at,
+        }
     }
 }
 
-fn from_object(mut record: Map<String, Value>, context: &Context, mut notes: Notes) -> Draft {
+/// The event that an object means, by the names that its members usually have.
+pub fn from_object(record: Map<String, Value>, context: &Context, notes: Notes) -> Draft {
+    parts(record, notes).draft(context)
+}
+
+/// The same, for protocols that know more of it.
+pub fn parts(mut record: Map<String, Value>, mut notes: Notes) -> Parts {
     // A record without a message is shown as a whole, as it came.
     let has_message = MESSAGE.iter().any(|name| text_in(&record, name).is_some());
     let whole = if has_message { String::new() } else { serde_json::to_string(&record).unwrap_or_default() };
-    let given_type = take_text(&mut record, &["event_type"]);
-    let event_type: Option<EventType> = given_type.as_deref().and_then(|text| text.to_ascii_lowercase().parse().ok());
-    // Nobody speaks in Loghorn's name.
-    let event_type = event_type.filter(|event_type| !event_type.is_own());
-    if let (Some(text), None) = (given_type, &event_type) {
-        notes.insert("event_type_raw".into(), text.into());
-    }
+    let event_type = take_text(&mut record, &["event_type"]);
     let level = level(&mut record, &mut notes);
-    let level = level.or_else(|| event_type.as_ref().and_then(EventType::level)).or(context.level).unwrap_or_default();
-    let timestamp = timestamp(&mut record, context, &mut notes);
-    let id: Option<EventId> = record.get("id").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let at = timestamp(&mut record, &mut notes);
+    let id = text_in(&record, "id").filter(|text| text.parse::<EventId>().is_ok()).map(str::to_owned);
     if id.is_some() {
         record.remove("id");
     }
-    let source = source(take_text(&mut record, &SOURCE), context);
+    let source = take_text(&mut record, &SOURCE);
     let message = take_text(&mut record, &MESSAGE).unwrap_or(whole);
-    if let Some(host) = take_text(&mut record, &HOST) {
-        // What else is known of the host steps aside for its name, under the dotted names that mean the same.
-        if let Some(Value::Object(rest)) = record.get_mut("host").map(Value::take) {
-            record.remove("host");
-            record.extend(rest.into_iter().map(|(name, value)| (format!("host.{name}"), value)));
-        }
-        notes.insert("host".into(), host.into());
+    let host = take_text(&mut record, &HOST);
+    // What else is known of the host steps aside for its name, under the dotted names that mean the same.
+    if host.is_some()
+        && let Some(Value::Object(rest)) = record.get_mut("host").map(Value::take)
+    {
+        record.remove("host");
+        record.extend(rest.into_iter().map(|(name, value)| (format!("host.{name}"), value)));
     }
     let mut metadata = match record.remove("metadata") {
         Some(Value::Object(metadata)) => metadata,
@@ -116,34 +165,10 @@ fn from_object(mut record: Map<String, Value>, context: &Context, mut notes: Not
     for (name, value) in record.into_iter().chain(notes) {
         metadata.entry(name).or_insert(value);
     }
-    add_known(&mut metadata, context);
-    Draft {
-        id,
-        event_type: event_type.unwrap_or_else(|| EventType::of_level(level)),
-        level,
-        source,
-        message,
-        metadata: raw(metadata),
-        timestamp,
-    }
+    Parts { id, event_type, level, source, message, host, at, metadata }
 }
 
-/// The source that the record names, else the one that the request names.
-fn source(named: Option<String>, context: &Context) -> String {
-    let known = || context.source.as_ref().or(context.tag.as_ref()).cloned();
-    named.or_else(known).unwrap_or_else(|| SOURCE_UNKNOWN.into())
-}
-
-/// Adds what the request says of all its records.
-fn add_known(metadata: &mut Map<String, Value>, context: &Context) {
-    for (name, known) in [("tag", &context.tag), ("host", &context.host)] {
-        if let Some(known) = known {
-            metadata.entry(name).or_insert_with(|| known.clone().into());
-        }
-    }
-}
-
-fn raw(metadata: Map<String, Value>) -> Box<RawValue> {
+pub(super) fn raw(metadata: Map<String, Value>) -> Box<RawValue> {
     let text = Value::Object(metadata).to_string();
     let fits = loghorn_domain::event::is_depth_within(text.as_bytes(), DEPTH_MAX);
     let kept = if fits { text } else { serde_json::json!({"too_deep": text}).to_string() };
@@ -212,6 +237,31 @@ fn level(record: &mut Map<String, Value>, notes: &mut Notes) -> Option<Level> {
     None
 }
 
+/// A level by its name, or by its number as syslog, pino and bunyan have it.
+pub fn level_of(value: &Value) -> Option<Level> {
+    let text = || value.as_str().map(str::trim);
+    match value.as_u64().or_else(|| text()?.parse().ok()) {
+        Some(number) => Level::from_generic_number(number),
+        None => Level::from_alias(text()?),
+    }
+}
+
+/// OpenTelemetry's severity. The number says it; but senders number what is worse than an error differently, and then the
+/// text is finer.
+pub fn otel_level(number: u64, text: &str) -> Option<Level> {
+    let by_text = Level::from_alias(text);
+    match number {
+        1..=4 => Some(Level::Trace),
+        5..=8 => Some(Level::Debug),
+        9..=12 => Some(Level::Info),
+        13..=16 => Some(Level::Warning),
+        17..=20 if by_text == Some(Level::Critical) => by_text,
+        17..=20 => Some(Level::Error),
+        21..=24 => Some(Level::Critical),
+        _ => by_text,
+    }
+}
+
 /// Python's `levelno`.
 fn python_level(number: u64) -> Option<Level> {
     Some(match number {
@@ -224,7 +274,7 @@ fn python_level(number: u64) -> Option<Level> {
     })
 }
 
-fn timestamp(record: &mut Map<String, Value>, context: &Context, notes: &mut Notes) -> Option<Timestamp> {
+fn timestamp(record: &mut Map<String, Value>, notes: &mut Notes) -> Option<Timestamp> {
     for name in TIME {
         let Some(value) = record.get(name) else { continue };
         let Some(text) = (match value {
@@ -237,13 +287,7 @@ fn timestamp(record: &mut Map<String, Value>, context: &Context, notes: &mut Not
         let read = read_time(&text);
         let Some(value) = record.remove(name) else { continue };
         match read {
-            Some(at) => {
-                let skew = context.received_at.millis() - at.millis();
-                if skew.abs() > SKEW_MS {
-                    notes.insert("clock_skew_ms".into(), skew.into());
-                }
-                return Some(at);
-            }
+            Some(at) => return Some(at),
             None => drop(notes.insert("time_raw".into(), value)),
         }
     }
@@ -299,60 +343,9 @@ pub fn level_in(line: &str) -> Option<Level> {
     })
 }
 
-/// The parts of a sealed event that are as long in each.
-const FRAME: &str = r#""event_type":"","level":"","source":,"message":,"metadata":,"timestamp":"2026-11-23T18:07:49.232Z","received_at":"2026-11-23T18:07:49.240Z"}"#;
-
-/// How large the event is as JSON, when it is sealed.
-pub fn size(draft: &Draft) -> usize {
-    frame(draft) + json_len(&draft.source) + json_len(&draft.message) + draft.metadata.get().len()
-}
-
-fn frame(draft: &Draft) -> usize {
-    FRAME.len() + draft.event_type.as_str().len() + draft.level.name().len()
-}
-
-/// How long `text` is as a JSON string: control characters grow to six times their size.
-fn json_len(text: &str) -> usize {
-    2 + text.bytes().map(escaped_len).sum::<usize>()
-}
-
-fn escaped_len(byte: u8) -> usize {
-    match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0..0x20 => 6,
-        _ => 1,
-    }
-}
-
-/// The beginning of `text` that takes no more than `bytes_max` inside a JSON string.
-fn beginning(text: &str, bytes_max: usize) -> &str {
-    let mut len = 0;
-    let mut fits = |byte: u8| {
-        len += escaped_len(byte);
-        len <= bytes_max
-    };
-    let mut end = text.bytes().take_while(|byte| fits(*byte)).count();
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// A draft that fits: message, metadata and source are cut, and that is noted.
-pub fn cut(mut draft: Draft, limits: Limits) -> Draft {
-    let room = limits.event_bytes_max.saturating_sub(frame(&draft));
-    draft.source.truncate(beginning(&draft.source, room / 8).len());
-    let metadata = draft.metadata.get();
-    let mut kept: Map<String, Value> = match metadata.len() <= room / 4 {
-        true => serde_json::from_str(metadata).unwrap_or_default(),
-        false => Map::from_iter([("metadata_cut".to_owned(), beginning(metadata, room / 4).into())]),
-    };
-    kept.insert("truncated".into(), true.into());
-    draft.metadata = raw(kept);
-    // The message is what people read: it gets what the others leave.
-    let left = room.saturating_sub(json_len(&draft.source) + draft.metadata.get().len() + 2);
-    draft.message.truncate(beginning(&draft.message, left).len());
-    draft
+/// A header's text: UTF-8, else Latin-1, of which every byte is a character.
+pub fn lossless(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect())
 }
 
 #[cfg(test)]
@@ -365,6 +358,7 @@ mod tests {
             source: None,
             tag: None,
             host: None,
+            tenant: None,
             level: None,
             received_at: Timestamp::default(),
             limits: Limits::default(),
@@ -380,30 +374,18 @@ mod tests {
         }
     }
 
-    fn sealed_len(draft: &Draft, limits: Limits) -> Option<usize> {
-        draft.clone().seal(Timestamp::from_millis(1_700_000_000_000), limits).ok().map(|event| event.tail.len())
-    }
-
     #[test]
-    fn the_size_is_known_before_it_is_sealed_and_what_is_cut_always_fits() {
-        let limits = Limits { event_bytes_max: 2048, ..Limits::default() };
-        let text = |part: &str| part.repeat(3000 / part.len());
-        for part in ["x", "\u{1}", "\"\n", "é\u{0}", "\u{7f}\u{2028}"] {
-            for metadata in ["{}".to_owned(), serde_json::json!({"a": text(part)}).to_string()] {
-                let draft = Draft {
-                    id: None,
-                    event_type: "log.error".parse().unwrap(),
-                    level: Level::Error,
-                    source: text(part),
-                    message: text(part),
-                    metadata: RawValue::from_string(metadata).unwrap(),
-                    timestamp: None,
-                };
-                assert_eq!(sealed_len(&draft, Limits::default()), Some(size(&draft)), "{part:?}");
-                let cut = cut(draft, limits);
-                assert_eq!(sealed_len(&cut, limits), Some(size(&cut)), "{part:?}");
-                assert!(size(&cut) > 1500 && cut.metadata.get().contains("truncated"), "{part:?}: {}", size(&cut));
-            }
+    fn numbers_and_texts_of_opentelemetry_make_a_level() {
+        for (number, text, level) in [
+            (17, "ERROR", Some(Level::Error)),
+            (18, "CRIT", Some(Level::Critical)),
+            (0, "warn", Some(Level::Warning)),
+            (0, "", None),
+            (24, "x", Some(Level::Critical)),
+            (9, "ERROR", Some(Level::Info)),
+            (99, "error", Some(Level::Error)),
+        ] {
+            assert_eq!(otel_level(number, text), level, "{number} {text}");
         }
     }
 }

@@ -1,0 +1,119 @@
+//! CloudEvents 1.0 over HTTP: structured, in batches, and binary, where the attributes are headers.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use loghorn_domain::Level;
+use serde_json::{Map, Value};
+
+use super::{
+    Refusal, Sink, Stop,
+    record::{self, Context, Notes, Parts},
+    text,
+};
+
+/// The mode in which one request speaks.
+#[derive(Debug, Clone)]
+pub enum CloudEvents {
+    /// The body is one event, attributes and all.
+    Structured,
+    /// The body is a list of such.
+    Batch,
+    /// The body is the data; these are the attributes.
+    Binary(Map<String, Value>),
+}
+
+impl CloudEvents {
+    /// Hands every event to `sink`.
+    pub fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
+        let (text, notes) = text::read(bytes, sink).map_err(Stop::Full)?;
+        match self {
+            Self::Binary(attributes) => {
+                let data = match text.trim() {
+                    "" => None,
+                    trimmed => Some(text::value(trimmed, context, sink).map_err(Stop::Full)?),
+                };
+                // What is no JSON is text.
+                let data = data.map(|json| json.unwrap_or_else(|| Value::from(&*text)));
+                add(attributes.clone(), data, (context, &notes), sink)
+            }
+            Self::Structured if !text.trim_start().starts_with('{') => {
+                Err(Refusal::malformed("a structured CloudEvent is an object").into())
+            }
+            Self::Batch if !text.trim_start().starts_with('[') => {
+                Err(Refusal::malformed("a batch of CloudEvents is an array").into())
+            }
+            Self::Structured | Self::Batch => {
+                text::values(&text, |index, json| match text::value(json, context, sink).map_err(Stop::Full)? {
+                    Some(Value::Object(mut event)) => {
+                        let data = data(&mut event);
+                        add(event, data, (context, &notes), sink)
+                    }
+                    None if json.starts_with('{') => add(Map::new(), Some(json.into()), (context, &notes), sink),
+                    _ => Err(Refusal { index: Some(index), ..Refusal::malformed("a CloudEvent is no object") }.into()),
+                })?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The data of a structured event. What is packed in base64 is JSON, text or stays packed.
+fn data(event: &mut Map<String, Value>) -> Option<Value> {
+    let packed = event.remove("data_base64");
+    event.remove("data").filter(|data| !data.is_null()).or_else(|| {
+        let packed = packed?;
+        let bytes = STANDARD.decode(packed.as_str()?).ok();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        Some(text.map_or(packed, |text| serde_json::from_str(&text).unwrap_or_else(|_| text.into())))
+    })
+}
+
+fn add<S: Sink>(
+    mut attributes: Map<String, Value>,
+    data: Option<Value>,
+    (context, notes): (&Context, &Notes),
+    sink: &mut S,
+) -> Result<(), Stop<S::Error>> {
+    let mut text = |name: &str| match attributes.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    };
+    let [id, source, event_type, time] = ["id", "source", "type", "time"].map(&mut text);
+    let mut metadata = attributes;
+    let at = time.as_deref().and_then(record::read_time);
+    if let (Some(time), None) = (time, at) {
+        metadata.insert("time_raw".into(), time.into());
+    }
+    let member = |name: &str| data.as_ref().and_then(|data| data.get(name));
+    let severity = || {
+        let number = metadata.get("severitynumber").and_then(Value::as_u64).unwrap_or_default();
+        let text = metadata.get("severitytext").and_then(Value::as_str).unwrap_or_default();
+        record::otel_level(number, text)
+    };
+    let level: Option<Level> = member("level").and_then(record::level_of).or_else(severity);
+    let message = match (&data, member("message").and_then(Value::as_str)) {
+        (_, Some(message)) => message.to_owned(),
+        (Some(Value::String(text)), None) => text.clone(),
+        (Some(data), None) => data.to_string(),
+        (None, None) => event_type.clone().unwrap_or_default(),
+    };
+    if let Some(data) = data.filter(|data| !data.is_string()) {
+        metadata.insert("data".into(), data);
+    }
+    metadata.extend(notes.clone());
+    let parts = Parts { id, event_type, level, source, message, host: None, at, metadata };
+    sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)
+}
+
+/// The attribute that a header carries, percent-decoded once: raw bytes are met too.
+pub fn attribute(name: &str, value: &[u8]) -> Option<(String, Value)> {
+    let name = name.strip_prefix("ce-")?.to_owned();
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    Some((name, record::lossless(&bytes).into()))
+}

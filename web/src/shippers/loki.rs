@@ -1,0 +1,259 @@
+//! Loki's push interface: protobuf, which is always packed with snappy and unpacked before this, and JSON.
+
+use loghorn_domain::{Level, Timestamp};
+use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    Refusal, Sink, Stop,
+    record::{self, Context, Notes, Parts},
+    text,
+    wire::{Broken, Fields},
+};
+use crate::elements::Elements;
+
+/// A push, as one request speaks it.
+#[derive(Debug, Clone, Copy)]
+pub struct Loki {
+    /// Whether it is JSON; protobuf otherwise.
+    pub is_json: bool,
+}
+
+/// In the order in which Loki itself looks for a service's name.
+const SOURCE: [&str; 14] = [
+    "service_name",
+    "service",
+    "app",
+    "application",
+    "app_name",
+    "name",
+    "app_kubernetes_io_name",
+    "container",
+    "container_name",
+    "k8s_container_name",
+    "component",
+    "workload",
+    "job",
+    "k8s_job_name",
+];
+const LEVEL: [&str; 10] =
+    ["level", "LEVEL", "Level", "severity", "Severity", "SEVERITY", "lvl", "LVL", "Lvl", "detected_level"];
+const HOST: [&str; 2] = ["host", "hostname"];
+/// What a stream's labels may take in memory for each of their bytes.
+const GROWTH: usize = 32;
+
+impl Loki {
+    /// Hands every entry to `sink`.
+    pub fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
+        if self.is_json { from_json(bytes, context, sink) } else { from_proto(bytes, context, sink) }
+    }
+}
+
+/// What all entries of a stream share.
+#[derive(Debug, Default)]
+struct Stream {
+    labels: Map<String, Value>,
+    source: Option<String>,
+    level: Option<Level>,
+    host: Option<String>,
+}
+
+fn first<'a>(labels: &'a Map<String, Value>, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| labels.get(*name)?.as_str().filter(|text| !text.is_empty()))
+}
+
+fn level_of(labels: &Map<String, Value>) -> Option<Level> {
+    Level::from_alias(first(labels, &LEVEL)?)
+}
+
+impl Stream {
+    fn of(labels: Map<String, Value>) -> Self {
+        let text = |names: &[&str]| first(&labels, names).map(str::to_owned);
+        Self { source: text(&SOURCE), level: level_of(&labels), host: text(&HOST), labels }
+    }
+
+    /// Hands one of its entries to `sink`; `more` is its structured metadata.
+    fn add<S: Sink>(
+        &self,
+        at: Option<Timestamp>,
+        line: &str,
+        more: Map<String, Value>,
+        (context, notes): (&Context, &Notes),
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let level = self.level.or_else(|| level_of(&more));
+        let object = if line.starts_with('{') { text::object(line, context, sink)? } else { None };
+        let mut parts = match object {
+            Some(object) => record::parts(object, notes.clone()),
+            None => Parts {
+                level: level.or_else(|| record::level_in(line)),
+                message: line.to_owned(),
+                metadata: notes.clone(),
+                ..Parts::default()
+            },
+        };
+        parts.level = level.or(parts.level);
+        parts.at = at.or(parts.at);
+        parts.source = self.source.clone().or_else(|| first(&more, &SOURCE).map(str::to_owned)).or(parts.source);
+        parts.host = self.host.clone().or(parts.host);
+        for (name, value) in more {
+            parts.metadata.entry(name).or_insert(value);
+        }
+        if !self.labels.is_empty() {
+            parts.metadata.insert("labels".into(), Value::Object(self.labels.clone()));
+        }
+        sink.add(parts.draft(context)).map(drop)
+    }
+}
+
+#[derive(Deserialize)]
+struct Push<'a> {
+    #[serde(borrow)]
+    streams: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct JsonStream<'a> {
+    #[serde(borrow)]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow)]
+    values: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a>(Value, std::borrow::Cow<'a, str>, #[serde(default)] Option<Map<String, Value>>);
+
+fn malformed(why: impl std::fmt::Display) -> Refusal {
+    Refusal::malformed(format!("not a well-formed push request: {why}"))
+}
+
+fn from_json<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
+    let (text, notes) = text::read(bytes, sink).map_err(Stop::Full)?;
+    let push: Push<'_> = serde_json::from_str(text.trim()).map_err(malformed)?;
+    for stream in list(push.streams) {
+        let stream: JsonStream<'_> = serde_json::from_str(stream?).map_err(malformed)?;
+        let labels = stream.stream.map(|raw| text::object(raw.get(), context, sink)).transpose().map_err(Stop::Full)?;
+        let of = Stream::of(labels.flatten().unwrap_or_default());
+        for entry in list(stream.values) {
+            let entry = entry?;
+            sink.pass(crate::body::value_room(entry.len())).map_err(Stop::Full)?;
+            let Entry(at, line, more) = serde_json::from_str(entry).map_err(malformed)?;
+            let at = match &at {
+                Value::String(text) => record::read_time(text.trim()),
+                Value::Number(number) => record::read_time(&number.to_string()),
+                _ => None,
+            };
+            of.add(at, &line, more.unwrap_or_default(), (context, &notes), sink).map_err(Stop::Full)?;
+        }
+    }
+    Ok(())
+}
+
+fn list(raw: Option<&RawValue>) -> impl Iterator<Item = Result<&str, Refusal>> {
+    let raw = raw.map(RawValue::get).filter(|text| *text != "null");
+    raw.map(Elements::new).into_iter().flatten().map(|element| element.map_err(|_| malformed("expected an array")))
+}
+
+fn from_proto<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
+    let broken = |Broken: Broken| malformed("the protobuf of PushRequest is broken");
+    for field in Fields::of(bytes) {
+        let (1, stream) = field.map_err(broken)? else { continue };
+        let stream = stream.bytes().map_err(broken)?;
+        let mut labels = Map::new();
+        for field in Fields::of(stream) {
+            if let (1, text) = field.map_err(broken)? {
+                let text = text.text().map_err(broken)?;
+                sink.pass(GROWTH * text.len()).map_err(Stop::Full)?;
+                labels = read_labels(&text);
+            }
+        }
+        let of = Stream::of(labels);
+        for field in Fields::of(stream) {
+            let (2, entry) = field.map_err(broken)? else { continue };
+            let entry = entry.bytes().map_err(broken)?;
+            sink.pass(GROWTH * entry.len().saturating_sub(4096)).map_err(Stop::Full)?;
+            let (at, line, more) = read_entry(entry).map_err(broken)?;
+            of.add(at, &line, more, (context, &Notes::new()), sink).map_err(Stop::Full)?;
+        }
+    }
+    Ok(())
+}
+
+type ReadEntry = (Option<Timestamp>, String, Map<String, Value>);
+
+fn read_entry(bytes: &[u8]) -> Result<ReadEntry, Broken> {
+    let (mut at, mut line, mut more) = (None, String::new(), Map::new());
+    for field in Fields::of(bytes) {
+        match field? {
+            (1, time) => {
+                let (mut seconds, mut nanos) = (0, 0);
+                for field in Fields::of(time.bytes()?) {
+                    match field? {
+                        (1, value) => seconds = value.number()?.cast_signed(),
+                        (2, value) => nanos = value.number()?.cast_signed(),
+                        _ => {}
+                    }
+                }
+                let millis = seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000);
+                at = Some(Timestamp::from_millis(millis));
+            }
+            (2, text) => line = text.text()?,
+            (3, pair) => {
+                let (mut name, mut value) = (String::new(), String::new());
+                for field in Fields::of(pair.bytes()?) {
+                    match field? {
+                        (1, text) => name = text.text()?,
+                        (2, text) => value = text.text()?,
+                        _ => {}
+                    }
+                }
+                more.insert(name, value.into());
+            }
+            _ => {}
+        }
+    }
+    Ok((at, line, more))
+}
+
+/// `{a="b", c="d"}`; what stands there otherwise is kept as one label of no name.
+fn read_labels(text: &str) -> Map<String, Value> {
+    let mut labels = Map::new();
+    let mut rest = text.trim().trim_start_matches('{');
+    loop {
+        rest = rest.trim_start_matches([' ', ',']);
+        let Some((name, after)) = rest.split_once('=') else { break };
+        let after = after.trim_start();
+        // Loki quotes like Go; escapes that JSON does not have stay as they stand.
+        let mut values = serde_json::Deserializer::from_str(after).into_iter::<String>();
+        let (value, end) = match values.next() {
+            Some(Ok(value)) => (value, values.byte_offset()),
+            _ => {
+                let end = after.find([',', '}']).unwrap_or(after.len());
+                (after[..end].trim_matches(['"', '`']).to_owned(), end)
+            }
+        };
+        labels.insert(name.trim().to_owned(), value.into());
+        rest = &after[end..];
+    }
+    if labels.is_empty() && !text.trim_matches(['{', '}', ' ']).is_empty() {
+        labels.insert(String::new(), text.into());
+    }
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_as_loki_writes_them() {
+        let read = |text: &str| Value::Object(read_labels(text));
+        assert_eq!(
+            read(r#"{app="shop", level="error",path="a\"b,}\\c"}"#),
+            serde_json::json!({"app": "shop", "level": "error", "path": "a\"b,}\\c"})
+        );
+        assert_eq!(read("{}"), serde_json::json!({}));
+        assert_eq!(read("{a=b}"), serde_json::json!({"a": "b"}));
+        assert_eq!(read("nonsense"), serde_json::json!({"": "nonsense"}));
+    }
+}

@@ -1,0 +1,238 @@
+//! MessagePack as Fluent Bit and Fluentd push it: records one after another, each a map, or `[time, map]`, or
+//! `[[time, metadata], map]`.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use loghorn_domain::Timestamp;
+use rmp::{
+    Marker,
+    decode::{RmpRead, read_marker},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    Sink,
+    otlp::double,
+    record::{self, Context, Notes, Parts},
+    text,
+};
+use crate::body::value_room;
+
+/// Deepest nesting of a record.
+const DEPTH_MAX: usize = 60;
+/// The type of Fluentd's time: seconds and nanoseconds, four bytes each.
+const EVENT_TIME: i8 = 0;
+
+/// It is no MessagePack, or nested too deep.
+#[derive(Debug)]
+struct Broken;
+
+/// Whether a body that nobody describes begins like MessagePack: with a small map or array, which no UTF-8 does.
+pub fn is_likely(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|byte| matches!(byte, 0x80..=0x9f))
+}
+
+/// Hands every record to `sink`. Nothing is refused: from where it is broken on, the rest is one event.
+pub fn decode<S: Sink>(mut bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
+    while !bytes.is_empty() {
+        let len = match length(bytes) {
+            Ok(len) if len <= text::record_bytes_max(context) => len,
+            _ => return rest(bytes, context, sink),
+        };
+        sink.pass(value_room(len))?;
+        let mut record = &bytes[..len];
+        match value(&mut record, DEPTH_MAX) {
+            Ok(value) => add(value, context, sink)?,
+            Err(Broken) => rest(&bytes[..len], context, sink)?,
+        }
+        bytes = &bytes[len..];
+    }
+    Ok(())
+}
+
+fn rest<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
+    let kept = &bytes[..bytes.len().min(context.limits.event_bytes_max)];
+    sink.pass(3 * kept.len())?;
+    let mut notes = Notes::new();
+    notes.insert("parse_error".into(), "no MessagePack, or a record that is too large".into());
+    notes.insert("encoding".into(), "lossy".into());
+    sink.add(record::from_text(&String::from_utf8_lossy(kept), context, notes)).map(drop)
+}
+
+fn add<S: Sink>(value: Value, context: &Context, sink: &mut S) -> Result<(), S::Error> {
+    let Value::Array(mut list) = value else {
+        return match value {
+            Value::Null => Ok(()),
+            Value::Object(record) if record.is_empty() => Ok(()),
+            value => sink.add(record::draft(value, context, Notes::new())).map(drop),
+        };
+    };
+    if !matches!(&list[..], [Value::Number(_) | Value::String(_) | Value::Array(_), Value::Object(_)]) {
+        return list.into_iter().try_for_each(|value| match value {
+            Value::Object(record) if record.is_empty() => Ok(()),
+            value => sink.add(record::draft(value, context, Notes::new())).map(drop),
+        });
+    }
+    let (record, time) = (list.pop(), list.pop());
+    let (time, more) = match time {
+        Some(Value::Array(mut pair)) => {
+            let more = if pair.len() > 1 { pair.pop() } else { None };
+            (pair.pop(), more)
+        }
+        time => (time, None),
+    };
+    let shown =
+        time.as_ref().map(|time| time.as_str().map_or_else(|| time.to_string(), str::to_owned)).unwrap_or_default();
+    // The beginning and the end of a group of records.
+    if shown.starts_with('-') || shown.starts_with("4294967295") || shown.starts_with("4294967294") {
+        return Ok(());
+    }
+    let record = record.and_then(|record| if let Value::Object(record) = record { Some(record) } else { None });
+    let mut parts: Parts = record::parts(record.unwrap_or_default(), Notes::new());
+    let at: Option<Timestamp> = record::read_time(&shown);
+    parts.at = at.or(parts.at);
+    if let Some(Value::Object(more)) = more {
+        for (name, value) in more {
+            parts.metadata.entry(name).or_insert(value);
+        }
+    }
+    sink.add(parts.draft(context)).map(drop)
+}
+
+fn take<'a>(rest: &mut &'a [u8], len: usize) -> Result<&'a [u8], Broken> {
+    let (taken, after) = rest.split_at_checked(len).ok_or(Broken)?;
+    *rest = after;
+    Ok(taken)
+}
+
+/// What stands behind a marker.
+enum Head {
+    Scalar(Value),
+    /// So many bytes of text or raw bytes.
+    Text(usize),
+    /// Bytes of an extension, and its type.
+    Extension(usize, i8),
+    Array(usize),
+    Map(usize),
+}
+
+fn head(rest: &mut &[u8]) -> Result<Head, Broken> {
+    let bad = |_| Broken;
+    let extension = |len: usize, rest: &mut &[u8]| Ok(Head::Extension(len, rest.read_data_i8().map_err(|_| Broken)?));
+    Ok(match read_marker(rest).map_err(|_| Broken)? {
+        Marker::Null | Marker::Reserved => Head::Scalar(Value::Null),
+        Marker::True => Head::Scalar(true.into()),
+        Marker::False => Head::Scalar(false.into()),
+        Marker::FixPos(number) => Head::Scalar(number.into()),
+        Marker::FixNeg(number) => Head::Scalar(number.into()),
+        Marker::U8 => Head::Scalar(rest.read_data_u8().map_err(bad)?.into()),
+        Marker::U16 => Head::Scalar(rest.read_data_u16().map_err(bad)?.into()),
+        Marker::U32 => Head::Scalar(rest.read_data_u32().map_err(bad)?.into()),
+        Marker::U64 => Head::Scalar(rest.read_data_u64().map_err(bad)?.into()),
+        Marker::I8 => Head::Scalar(rest.read_data_i8().map_err(bad)?.into()),
+        Marker::I16 => Head::Scalar(rest.read_data_i16().map_err(bad)?.into()),
+        Marker::I32 => Head::Scalar(rest.read_data_i32().map_err(bad)?.into()),
+        Marker::I64 => Head::Scalar(rest.read_data_i64().map_err(bad)?.into()),
+        Marker::F32 => Head::Scalar(double(rest.read_data_f32().map_err(bad)?.into())),
+        Marker::F64 => Head::Scalar(double(rest.read_data_f64().map_err(bad)?)),
+        Marker::FixStr(len) => Head::Text(len.into()),
+        Marker::Str8 | Marker::Bin8 => Head::Text(rest.read_data_u8().map_err(bad)?.into()),
+        Marker::Str16 | Marker::Bin16 => Head::Text(rest.read_data_u16().map_err(bad)?.into()),
+        Marker::Str32 | Marker::Bin32 => Head::Text(rest.read_data_u32().map_err(bad)? as usize),
+        Marker::FixArray(len) => Head::Array(len.into()),
+        Marker::Array16 => Head::Array(rest.read_data_u16().map_err(bad)?.into()),
+        Marker::Array32 => Head::Array(rest.read_data_u32().map_err(bad)? as usize),
+        Marker::FixMap(len) => Head::Map(len.into()),
+        Marker::Map16 => Head::Map(rest.read_data_u16().map_err(bad)?.into()),
+        Marker::Map32 => Head::Map(rest.read_data_u32().map_err(bad)? as usize),
+        Marker::FixExt1 => extension(1, rest)?,
+        Marker::FixExt2 => extension(2, rest)?,
+        Marker::FixExt4 => extension(4, rest)?,
+        Marker::FixExt8 => extension(8, rest)?,
+        Marker::FixExt16 => extension(16, rest)?,
+        Marker::Ext8 => {
+            let len = rest.read_data_u8().map_err(bad)?;
+            extension(len.into(), rest)?
+        }
+        Marker::Ext16 => {
+            let len = rest.read_data_u16().map_err(bad)?;
+            extension(len.into(), rest)?
+        }
+        Marker::Ext32 => {
+            let len = rest.read_data_u32().map_err(bad)?;
+            extension(len as usize, rest)?
+        }
+    })
+}
+
+/// How long the first value is. Every step takes a byte, and nothing is kept.
+fn length(bytes: &[u8]) -> Result<usize, Broken> {
+    let (mut rest, mut left) = (bytes, 1_u64);
+    while left > 0 {
+        left -= 1;
+        match head(&mut rest)? {
+            Head::Scalar(_) => {}
+            Head::Text(len) | Head::Extension(len, _) => drop(take(&mut rest, len)?),
+            Head::Array(len) => left = left.saturating_add(len as u64),
+            Head::Map(len) => left = left.saturating_add(2 * len as u64),
+        }
+    }
+    Ok(bytes.len() - rest.len())
+}
+
+fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Broken> {
+    let depth = depth.checked_sub(1).ok_or(Broken)?;
+    Ok(match head(rest)? {
+        Head::Scalar(value) => value,
+        Head::Text(len) => String::from_utf8_lossy(take(rest, len)?).into(),
+        Head::Extension(len, kind) => extension(take(rest, len)?, kind),
+        Head::Array(len) => {
+            let mut list = Vec::new();
+            for _ in 0..len {
+                list.push(value(rest, depth)?);
+            }
+            Value::Array(list)
+        }
+        Head::Map(len) => {
+            let mut members = Map::new();
+            for _ in 0..len {
+                let name = match value(rest, depth)? {
+                    Value::String(name) => name,
+                    other => other.to_string(),
+                };
+                members.insert(name, value(rest, depth)?);
+            }
+            Value::Object(members)
+        }
+    })
+}
+
+/// A time, by its digits; a text in base64 otherwise.
+fn extension(bytes: &[u8], kind: i8) -> Value {
+    match (kind, bytes) {
+        (EVENT_TIME, [a, b, c, d, e, f, g, h]) => {
+            let (seconds, nanos) = (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h]));
+            format!("{seconds}.{nanos:09}").into()
+        }
+        _ => STANDARD.encode(bytes).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_more_than_is_there_are_broken_and_take_no_memory() {
+        for bytes in [
+            &b"\xdd\xff\xff\xff\xff"[..],
+            b"\xdf\xff\xff\xff\xff\x01",
+            b"\xc6\xff\xff\xff\xff",
+            b"\xc9\xff\xff\xff\xff",
+        ] {
+            assert!(length(bytes).is_err(), "{bytes:x?}");
+        }
+        assert_eq!(length(b"\x92\x01\x81\xa1a\x02\x05").ok(), Some(6));
+        let deep = [vec![0x91; 100], vec![1]].concat();
+        assert!(value(&mut &deep[..], DEPTH_MAX).is_err());
+    }
+}

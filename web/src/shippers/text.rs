@@ -1,0 +1,82 @@
+//! Bodies of text, and the JSON in them.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    Refusal, Sink, Stop,
+    record::{Context, Notes},
+};
+use crate::{body::value_room, elements::Elements};
+
+/// A record of more than so many times the largest event is not taken apart any more: it is cut to a piece anyway.
+const RECORD_FACTOR: usize = 8;
+
+/// Largest record that is taken apart.
+pub(super) fn record_bytes_max(context: &Context) -> usize {
+    RECORD_FACTOR.saturating_mul(context.limits.event_bytes_max)
+}
+
+/// The body as text, without a byte order mark, and what is to be noted of every event in it. What is no UTF-8 is
+/// replaced.
+pub(super) fn read<'a, S: Sink>(bytes: &'a [u8], sink: &mut S) -> Result<(Cow<'a, str>, Notes), S::Error> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut notes = Notes::new();
+    if let Cow::Owned(copy) = &text {
+        sink.pass(copy.capacity())?;
+        notes.insert("encoding".into(), "lossy".into());
+    }
+    const BOM: char = '\u{feff}';
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches(BOM)),
+        Cow::Owned(text) if text.starts_with(BOM) => Cow::Owned(text.trim_start_matches(BOM).to_owned()),
+        owned => owned,
+    };
+    Ok((text, notes))
+}
+
+/// The value of one JSON text; `None` where it is no JSON, or more than is worth taking apart.
+pub(super) fn value<S: Sink>(text: &str, context: &Context, sink: &mut S) -> Result<Option<Value>, S::Error> {
+    if text.len() > record_bytes_max(context) {
+        return Ok(None);
+    }
+    sink.pass(value_room(text.len()))?;
+    Ok(serde_json::from_str(text).ok())
+}
+
+/// The same, where it is an object.
+pub(super) fn object<S: Sink>(
+    text: &str,
+    context: &Context,
+    sink: &mut S,
+) -> Result<Option<Map<String, Value>>, S::Error> {
+    Ok(match value(text, context, sink)? {
+        Some(Value::Object(object)) => Some(object),
+        _ => None,
+    })
+}
+
+/// Hands every JSON value in `text` to `take` with its number: one after another, with or without anything between
+/// them, or the elements of one array. Anything else is refused, with the number of the value that is broken.
+pub(super) fn values<E>(
+    text: &str,
+    mut take: impl FnMut(usize, &str) -> Result<(), Stop<E>>,
+) -> Result<usize, Stop<E>> {
+    let broken = |index: usize, why: String| {
+        Stop::Refused(Refusal { index: Some(index), ..Refusal::malformed(format!("not well-formed JSON: {why}")) })
+    };
+    let mut count = 0;
+    if text.trim_start().starts_with('[') {
+        for element in Elements::new(text.trim()) {
+            take(count, element.map_err(|_| broken(count, "the array is broken".into()))?)?;
+            count += 1;
+        }
+        return Ok(count);
+    }
+    for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+        take(count, value.map_err(|error| broken(count, error.to_string()))?.get())?;
+        count += 1;
+    }
+    Ok(count)
+}
