@@ -15,6 +15,45 @@ use support::Loghorn;
 const KEYS: &str = "/api/v1/keys";
 const STATS: &str = "/api/v1/stats";
 const INGEST: &str = "/api/v1/ingest";
+/// Routes of log shippers beside the generic one, with all their other names.
+const SHIPPERS: &[&str] = &[
+    "/api/v1/cloudevents",
+    "/v1/logs",
+    "/otlp/v1/logs",
+    "/loki/api/v1/push",
+    "/api/v1/push",
+    "/ready",
+    "/services/collector",
+    "/services/collector/event",
+    "/services/collector/event/1.0",
+    "/services/collector/raw",
+    "/services/collector/raw/1.0",
+    "/services/collector/health",
+    "/services/collector/health/1.0",
+    "/services/collector/ack",
+    "/gelf",
+    "/upload",
+    "/api/v2/logs",
+    "/v1/input",
+    "/es",
+    "/es/",
+    "/es/_license",
+    "/es/_cat/health",
+    "/es/_cluster/health",
+    "/es/_bulk",
+    "/es/logs/_bulk",
+    "/es/logs/_doc",
+    "/es/logs/_doc/1",
+    "/es/logs/_create/1",
+    "/_license",
+    "/_cat/health",
+    "/_cluster/health",
+    "/_bulk",
+    "/logs/_bulk",
+    "/logs/_doc",
+    "/logs/_doc/1",
+    "/logs/_create/1",
+];
 const REQUIRED: [&str; 2] = ["--auth", "required"];
 const SCOPES: [&str; 4] = ["ingest", "read", "manage", "admin"];
 
@@ -93,7 +132,7 @@ fn scopes_of(method: &str, path: &str) -> &'static [&'static str] {
             &["admin"]
         }
         _ if path.starts_with("/api/v1/dispatch/") => &["admin"],
-        _ if path.starts_with(INGEST) => &["ingest", "manage", "admin"],
+        _ if path.starts_with(INGEST) || SHIPPERS.contains(&path) => &["ingest", "manage", "admin"],
         "/api/v1/events" if !is_reading => &["ingest", "manage", "admin"],
         "/api/v1/filters/test" => &["read", "manage", "admin"],
         _ if is_reading => &["read", "manage", "admin"],
@@ -116,8 +155,10 @@ async fn every_route_lets_in_its_scope_and_nobody_else() {
     });
     let also = ["/", "/docs", "/docs/", "/docs/index.html", "/api/v1/openapi.json"].map(|path| ("get", path));
     let also = also.map(|(method, path)| (method.to_owned(), path.to_owned()));
-    let all: Vec<_> = described.chain(also).collect();
-    assert!(all.len() > 40, "{}", all.len());
+    let shippers =
+        SHIPPERS.iter().flat_map(|path| ["get", "post"].map(|method| (method.to_owned(), (*path).to_owned())));
+    let all: Vec<_> = described.chain(also).chain(shippers).collect();
+    assert!(all.len() > 100, "{}", all.len());
     for (method, path) in all {
         let allowed = scopes_of(&method, &path);
         let real = path.replace("{id}", "x").replace("{source}", "shop").replace("{number}", "1");
@@ -130,6 +171,7 @@ async fn every_route_lets_in_its_scope_and_nobody_else() {
                 (false, true) => Some(401),
                 (false, false) => Some(403),
             };
+            let is_problem = answer.headers.get("content-type").is_some_and(|kind| kind == "application/problem+json");
             let of = format!("{method} {path} as {scope:?}: {} {}", answer.status, answer.json);
             match expected {
                 Some(expected) => assert_eq!(answer.status, expected, "{of}"),
@@ -137,6 +179,8 @@ async fn every_route_lets_in_its_scope_and_nobody_else() {
             }
             match expected {
                 Some(401) => assert_eq!(answer.headers.get("www-authenticate").unwrap(), "Bearer", "{of}"),
+                // In the words of its protocol: tests/shippers holds those.
+                Some(_) if !is_problem => assert!(SHIPPERS.contains(&path.as_str()), "{of}"),
                 Some(_) => {
                     let detail = answer.json["detail"].as_str().unwrap();
                     assert!(detail.ends_with(&format!("this needs {}", allowed[0])), "{of}");

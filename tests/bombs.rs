@@ -18,6 +18,21 @@ const INGEST: &str = "/api/v1/ingest";
 const INGEST_FROM: &str = "/api/v1/ingest/shop";
 const SUBSCRIPTIONS: &str = "/api/v1/subscriptions";
 const FILTERS: &str = "/api/v1/filters/test";
+/// Routes of log shippers beside the generic one.
+const SHIPPERS: [&str; 12] = [
+    "/api/v1/cloudevents",
+    "/v1/logs",
+    "/loki/api/v1/push",
+    "/_bulk",
+    "/es/logs/_bulk",
+    "/logs/_doc",
+    "/services/collector",
+    "/services/collector/raw",
+    "/gelf",
+    "/api/v2/logs",
+    "/v1/input",
+    "/upload",
+];
 const LIMIT: usize = 8 << 20;
 const ARGS: [&str; 2] = ["--set", "ingest.max_body=8MiB"];
 
@@ -70,6 +85,10 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn snappy(bytes: &[u8]) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(bytes).unwrap()
+}
+
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -90,24 +109,31 @@ fn zstd(bytes: &[u8], window_log: u32) -> Vec<u8> {
 async fn every_encoding_of_every_route_is_unpacked_within_the_limit() {
     let server = Loghorn::start_with(&ARGS, &[]).await;
     let blank = vec![b' '; 1000 << 20];
-    let bombs =
-        [("gzip", gzip(&blank)), ("deflate", zlib(&blank)), ("deflate", deflate(&blank)), ("zstd", zstd(&blank, 23))];
+    let bombs = [
+        ("gzip", gzip(&blank)),
+        ("deflate", zlib(&blank)),
+        ("deflate", deflate(&blank)),
+        ("zstd", zstd(&blank, 23)),
+        // It packs twenty times at most.
+        ("snappy", snappy(&blank[..32 << 20])),
+        // What says that it is a gigabyte need not be.
+        ("snappy", b"\x80\x80\x80\x80\x04".to_vec()),
+    ];
     drop(blank);
     let peak = Peak::begin(&server);
     for (encoding, bomb) in &bombs {
         assert!(bomb.len() < 2 << 20, "{encoding}: {}", bomb.len());
-        for path in [EVENTS, INGEST, INGEST_FROM, SUBSCRIPTIONS, FILTERS, "/api/v1/keys", "/api/v1/dead-letters/replay"]
-        {
+        let others =
+            [EVENTS, INGEST, INGEST_FROM, SUBSCRIPTIONS, FILTERS, "/api/v1/keys", "/api/v1/dead-letters/replay"];
+        for path in others.into_iter().chain(SHIPPERS) {
             let began = Instant::now();
-            assert_eq!(
-                post(&server, path, &[("content-encoding", encoding)], bomb.clone()).await,
-                413,
-                "{encoding} {path}"
-            );
+            let content_type = if path == "/upload" { "application/vnd.fdo.journal" } else { "application/json" };
+            let headers = [("content-encoding", *encoding), ("content-type", content_type), ("ce-type", "a")];
+            assert_eq!(post(&server, path, &headers, bomb.clone()).await, 413, "{encoding} {path}");
             assert!(began.elapsed() < Duration::from_secs(5), "{encoding} {path}: {:?}", began.elapsed());
         }
         // Shippers need not say how it is compressed.
-        if *encoding != "deflate" {
+        if !["deflate", "snappy"].contains(encoding) {
             assert_eq!(post(&server, INGEST, &[], bomb.clone()).await, 413, "{encoding}, unsaid");
         }
     }
@@ -132,7 +158,8 @@ async fn every_encoding_of_every_route_is_unpacked_within_the_limit() {
     assert_eq!(post(&server, EVENTS, &[("content-encoding", "gzip")], nothing).await, 400);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     say(&format!("bombs of a gigabyte: memory + {} MiB at most", peak.grown() >> 20));
-    assert!(peak.grown() < 8 * LIMIT as u64, "{} MiB", peak.grown() >> 20);
+    // Each of the threads that unpack keeps what it took for the next.
+    assert!(peak.grown() < 10 * LIMIT as u64, "{} MiB", peak.grown() >> 20);
     assert_well(&server).await;
 }
 
@@ -199,6 +226,75 @@ async fn json_that_is_small_on_the_wire_is_bounded_in_memory() {
     say(&format!("JSON that grows: memory + {} MiB, {longest:?} at most", peak.grown() >> 20));
     // The budget of all requests together, and what the store's buffers take.
     assert!(peak.grown() < 320 << 20, "{} MiB", peak.grown() >> 20);
+    assert_well(&server).await;
+}
+
+#[actix_rt::test]
+async fn records_of_shippers_that_are_small_on_the_wire_are_bounded_in_memory() {
+    let server = Loghorn::start_with(&ARGS, &[]).await;
+    let part = |part: &[u8]| part.repeat((6 << 20) / part.len());
+    // A message of protobuf around it, as often as its field may be nested.
+    let around = |fields: &[u8], inner: Vec<u8>| {
+        fields.iter().fold(inner, |inner, field| {
+            let mut out = vec![field << 3 | 2];
+            let mut len = inner.len();
+            while len >= 0x80 {
+                out.push((len & 0x7f) as u8 | 0x80);
+                len >>= 7;
+            }
+            out.push(len as u8);
+            [out, inner].concat()
+        })
+    };
+    let protobuf = "application/x-protobuf";
+    let ndjson = "application/x-ndjson";
+    let bodies = [
+        ("/v1/logs", protobuf, part(b"\x0a\x00")),
+        ("/v1/logs", protobuf, around(&[2, 1], part(b"\x12\x00"))),
+        ("/v1/logs", protobuf, around(&[2, 2, 1], part(b"\x32\x00"))),
+        ("/v1/logs", protobuf, around(&[5, 5, 2, 2, 1], part(b"\x0a\x00"))),
+        ("/v1/logs", protobuf, around(&[1, 1], part(b"\x0a\x00"))),
+        (
+            "/v1/logs",
+            "application/json",
+            [b"{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[", &part(b"{},")[..], b"{}]}]}]}"].concat(),
+        ),
+        ("/v1/logs", "application/json", [b"{\"resourceLogs\":[", &part(b"{},")[..], b"{}]}"].concat()),
+        ("/loki/api/v1/push", protobuf, snappy(&around(&[1], part(b"\x12\x00")))),
+        ("/loki/api/v1/push", protobuf, snappy(&part(b"\x0a\x00"))),
+        (
+            "/loki/api/v1/push",
+            "application/json",
+            [b"{\"streams\":[{\"values\":[", &part(b"[\"\",\"\"],")[..], b"[\"\",\"\"]]}]}"].concat(),
+        ),
+        ("/_bulk", ndjson, part(b"{\"index\":{}}\n{}\n")),
+        ("/_bulk", ndjson, part(b"{\"index\":{}}\n1\n")),
+        ("/_bulk", ndjson, part(b"{\"delete\":{}}\n")),
+        ("/services/collector", "", part(b"{\"event\":1}")),
+        ("/services/collector/raw", "", part(b"a\n")),
+        ("/gelf", "", part(b"{}")),
+        ("/api/v2/logs", "application/json", [b"[", &part(b"\"\",")[..], b"1]"].concat()),
+        ("/api/v1/cloudevents", "application/cloudevents-batch+json", [b"[", &part(b"{},")[..], b"{}]"].concat()),
+        ("/upload", "application/vnd.fdo.journal", part(b"A=\n\n")),
+        ("/upload", "application/vnd.fdo.journal", part(b"A=\n")),
+        (INGEST, "application/msgpack", part(b"\x81\xa0\xc0")),
+        (INGEST, "application/msgpack", [b"\xdd\x00\x10\x00\x00", &part(b"\xc0")[..1 << 20]].concat()),
+        (INGEST, "application/logplex-1", part(b"1 a")),
+    ];
+    let peak = Peak::begin(&server);
+    let mut highest = 0;
+    for (path, content_type, body) in &bodies {
+        let began = Instant::now();
+        let client = awc::Client::builder().timeout(Duration::from_secs(60)).finish();
+        let request = client.post(server.url(path)).force_close().insert_header(("content-type", *content_type));
+        let status = request.send_body(body.clone()).await.unwrap().status().as_u16();
+        let shown = String::from_utf8_lossy(&body[..12.min(body.len())]);
+        assert!(matches!(status, 200 | 202 | 204 | 400 | 413 | 503), "{path} {shown:?}: {status}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{path} {shown:?}: {:?}", began.elapsed());
+        highest = highest.max(peak.grown());
+        assert!(peak.grown() < 320 << 20, "{path} {shown:?}: {} MiB", peak.grown() >> 20);
+    }
+    say(&format!("records that grow: memory + {} MiB", highest >> 20));
     assert_well(&server).await;
 }
 

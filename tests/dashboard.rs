@@ -59,8 +59,11 @@ async fn pages_are_for_browsers_and_each_has_a_nonce_of_its_own() {
         assert!(!page.text().contains("__CSP_NONCE__"));
     }
     for accept in ["*/*", "application/json", ""] {
-        let answer = get(&server, "/", &[("accept", accept)]).await;
+        let answer = get(&server, "/welcome", &[("accept", accept)]).await;
         assert_eq!((answer.status, answer.header("content-type")), (404, "application/problem+json"), "{accept}");
+        // Clients of Elasticsearch look there whom they talk to.
+        let answer = get(&server, "/", &[("accept", accept)]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{accept}");
     }
     for path in ["/nothing", "/deliveries/a/b", "/index.html", "/api/v1/nothing"] {
         assert_eq!(get(&server, path, &[HTML]).await.status, 404, "{path}");

@@ -80,7 +80,7 @@ async fn datadog_s_entries_are_stored_with_their_tags() {
 async fn entries_of_the_journal_are_stored_once() {
     let server = Loghorn::start().await;
     let mut body = b"__CURSOR=s=1;i=1\n__REALTIME_TIMESTAMP=1787389200123456\nPRIORITY=3\nSYSLOG_IDENTIFIER=pay\n_HOSTNAME=web1\nMESSAGE=no card\nA=1\nA=2\n\n".to_vec();
-    body.extend_from_slice(b"PRIORITY=6\nMESSAGE\n\x05\0\0\0\0\0\0\0a\n\xffb\n\n_SYSTEMD_UNIT=x.service\n\n");
+    body.extend_from_slice(b"PRIORITY=6\nMESSAGE\n\x04\0\0\0\0\0\0\0a\n\xffb\n\n_SYSTEMD_UNIT=x.service\n\n");
     let headers = [("content-type", "application/vnd.fdo.journal")];
     for _ in 0..2 {
         let answer = post(&server, "/upload", &headers, body.clone()).await;

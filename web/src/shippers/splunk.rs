@@ -97,7 +97,7 @@ fn parts(mut envelope: Map<String, Value>, event: Value, notes: &Notes) -> Parts
         _ => Map::new(),
     };
     let service = fields.get("service").and_then(Value::as_str).map(str::to_owned);
-    let named = service.or(parts.source.take());
+    let named = service.or_else(|| parts.source.take());
     if named.is_some() {
         // It names a file or an input then.
         parts.metadata.extend(source.clone().map(|source| ("source".to_owned(), source.into())));
