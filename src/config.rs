@@ -18,7 +18,7 @@ use loghorn_domain::{access::Token, egress, event::Limits, notice, seal::Key};
 
 use crate::CertificateFiles;
 
-pub use client::{client_cacert, client_data, client_key, client_server};
+pub use client::{client_cacert, client_data, client_key, client_server, editor};
 use values::{base_url, bytes, file, list, nameservers, networks, positive, set, span};
 
 /// Everything that `loghorn serve` can be told.

@@ -134,7 +134,7 @@ fn scopes_of(method: &str, path: &str) -> &'static [&'static str] {
         _ if path.starts_with("/api/v1/dispatch/") => &["admin"],
         _ if path.starts_with(INGEST) || SHIPPERS.contains(&path) => &["ingest", "manage", "admin"],
         "/api/v1/events" if !is_reading => &["ingest", "manage", "admin"],
-        "/api/v1/filters/test" => &["read", "manage", "admin"],
+        "/api/v1/filters/test" | "/api/v1/formats/preview" => &["read", "manage", "admin"],
         _ if is_reading => &["read", "manage", "admin"],
         _ => &["manage", "admin"],
     }

@@ -67,13 +67,15 @@ impl System {
             id: DeliveryId { received_at: now, endpoint: NOWHERE, seq: Seq(0) }.to_string(),
             origin: Origin::Test,
             traceparent: None,
-            body: event.standard_body(),
             own: Vec::new(),
         };
         let _turn = self.checks.acquire().await;
         let seen = Seen::default();
         let report = match self.target(&subscription, &seen) {
-            Ok(target) => delivery::sender(shared).attempt(&target, &webhook).await,
+            Ok(target) => match target.formatter.one(&event) {
+                Ok(payload) => delivery::sender(shared).attempt(&target, &webhook, &payload).await,
+                Err(why) => Report::unsent(Class::Template, why, now),
+            },
             Err(why) => Report::unsent(Class::Blocked, why, now),
         };
         let Report { outcome, took, error, headers, body, phases, .. } = report;

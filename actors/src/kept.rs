@@ -33,6 +33,8 @@ pub(crate) fn encode(vault: &Vault, subscription: &Subscription) -> Result<Vec<u
     bare.spec.headers = Headers::default();
     bare.spec.auth = None;
     bare.spec.tls = None;
+    bare.spec.pagerduty = None;
+    bare.spec.opsgenie = None;
     let kept = Kept { subscription: &bare, sealed: vault.seal(subscription) };
     serde_json::to_vec(&kept).map_err(|error| StoreError::Damaged(error.to_string().into()))
 }

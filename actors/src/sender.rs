@@ -14,12 +14,12 @@ use awc::{
         header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue},
     },
 };
-use bytes::Bytes;
 use futures_util::StreamExt;
 use loghorn_domain::{
     Class, Clock, EndpointNo, Origin, Outcome, Seq, Subscription, Timestamp, Verdict,
     delivery::{Attempt, Batched, ORIGIN_HEADER, Phases, RESPONSE_BODY_BYTES_MAX},
     egress::Policy,
+    format::{Answer, Formatter, Payload},
     signing::Signer,
 };
 
@@ -48,6 +48,7 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 /// Where and how one endpoint's webhooks go; made once for each change of its subscription.
 pub(crate) struct Target {
     uri: Uri,
+    pub(crate) formatter: Formatter,
     signer: Signer,
     plain_header: Option<HeaderName>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -74,10 +75,13 @@ impl Target {
             return Err("the URL's host is read in two ways".into());
         }
         let header = |name: &str| name.parse::<HeaderName>().map_err(|error| format!("header {name}: {error}"));
-        let mut headers = vec![
-            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (header::USER_AGENT, value(user_agent)?),
-        ];
+        let formatter = Formatter::new(subscription)?;
+        let mut headers = vec![(header::USER_AGENT, value(user_agent)?)];
+        if let Some((name, text)) = formatter.authorization() {
+            let mut value = value(&text)?;
+            value.set_sensitive(true);
+            headers.push((header(name)?, value));
+        }
         for (name, text) in spec.headers.iter() {
             let (name, mut value) = (header(name)?, value(text)?);
             value.set_sensitive(true);
@@ -86,6 +90,7 @@ impl Target {
         }
         Ok(Self {
             uri,
+            formatter,
             signer: Signer::new(&subscription.secret, subscription.previous()),
             plain_header: spec.signature_header.as_deref().map(header).transpose()?,
             headers,
@@ -105,14 +110,13 @@ fn value(text: &str) -> Result<HeaderValue, String> {
     text.parse().map_err(|error| format!("a header's value cannot be sent: {error}"))
 }
 
-/// What is sent.
+/// What is sent, but for its payload.
 pub(crate) struct Webhook {
     /// The delivery's id.
     pub(crate) id: String,
     pub(crate) origin: Origin,
     /// The trace of its event.
     pub(crate) traceparent: Option<String>,
-    pub(crate) body: Bytes,
     /// Which of its events are Loghorn's own.
     pub(crate) own: Vec<Seq>,
 }
@@ -192,11 +196,11 @@ impl Sender {
     }
 
     /// Makes one attempt.
-    pub(crate) async fn attempt(&self, target: &Target, webhook: &Webhook) -> Report {
+    pub(crate) async fn attempt(&self, target: &Target, webhook: &Webhook, payload: &Payload) -> Report {
         let _attempting = self.channel(target).begin();
         fail::fail_point!("sender::attempt");
         let (started_at, began) = (self.clock.now(), self.clock.monotonic());
-        let signature = target.signer.standard(&webhook.id, started_at, &webhook.body);
+        let signature = target.signer.standard(&webhook.id, started_at, &payload.body);
         let mut report = Report {
             outcome: Outcome::failed(Class::TimeoutResponse),
             started_at,
@@ -210,7 +214,7 @@ impl Sender {
             phases: Phases::default(),
         };
         let watch = Stopwatch::new(self.clock.clone());
-        let exchange = self.exchange(target, webhook, &watch, &mut report);
+        let exchange = self.exchange(target, (webhook, payload), &watch, &mut report);
         if tokio::time::timeout(target.timeout, exchange).await.is_err() {
             let (class, what) = match (watch.is_resolving(), watch.is_connecting()) {
                 (true, _) => (Class::Dns, "the name does not resolve: no answer"),
@@ -226,7 +230,13 @@ impl Sender {
         report
     }
 
-    async fn exchange(&self, target: &Target, webhook: &Webhook, watch: &Rc<Stopwatch>, report: &mut Report) {
+    async fn exchange(
+        &self,
+        target: &Target,
+        webhook: (&Webhook, &Payload),
+        watch: &Rc<Stopwatch>,
+        report: &mut Report,
+    ) {
         let mut answer = self.post(target, webhook, watch, report).await;
         for _ in 0..AGAIN_MAX {
             match &answer {
@@ -240,7 +250,7 @@ impl Sender {
             answer = self.post(target, webhook, watch, report).await;
         }
         let (class, words) = match answer {
-            Ok((answer, _)) => return self.read(answer, report).await,
+            Ok((answer, _)) => return self.read(target, answer, report).await,
             Err(NotSent::Failed(error)) => classify(&error, watch.was_asked()),
             Err(NotSent::NoToken(class, words)) => (class, format!("no token: {words}")),
         };
@@ -252,7 +262,7 @@ impl Sender {
     async fn post(
         &self,
         target: &Target,
-        webhook: &Webhook,
+        (webhook, payload): (&Webhook, &Payload),
         watch: &Rc<Stopwatch>,
         report: &Report,
     ) -> Result<(ClientResponse, Option<HeaderValue>), NotSent> {
@@ -261,6 +271,7 @@ impl Sender {
         let authorization = target.authorization.header(&self.channel.client(), &*self.clock).await?;
         let mut request = client.request(Method::POST, target.uri.clone()).no_decompress();
         let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(payload.content_type));
         for (name, value) in &target.headers {
             headers.insert(name.clone(), value.clone());
         }
@@ -283,15 +294,15 @@ impl Sender {
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(report.started_at.seconds()));
         headers.insert(WEBHOOK_SIGNATURE, text(&report.signature)?);
         if let Some(name) = &target.plain_header {
-            headers.insert(name.clone(), text(&target.signer.plain(&webhook.body))?);
+            headers.insert(name.clone(), text(&target.signer.plain(&payload.body))?);
         }
         let is_https = target.uri.scheme_str() == Some("https");
-        let sending = request.send_body(TimedBody::new(webhook.body.clone(), is_https));
+        let sending = request.send_body(TimedBody::new(payload.body.clone(), is_https));
         let answer = watch.time(sending).await.map_err(NotSent::Failed)?;
         Ok((answer.map_body(|_, payload| payload), token))
     }
 
-    async fn read(&self, mut answer: ClientResponse, report: &mut Report) {
+    async fn read(&self, target: &Target, mut answer: ClientResponse, report: &mut Report) {
         let status = answer.status().as_u16();
         report.headers = kept_headers(answer.headers());
         let mut body = Vec::new();
@@ -317,11 +328,16 @@ impl Sender {
             cut = Some("fewer bytes than promised".into());
         }
         report.body = String::from_utf8_lossy(&body).into_owned();
-        report.outcome = match &cut {
-            Some(_) => Outcome { status_code: Some(status), ..Outcome::failed(Class::Reset) },
-            None => Outcome::answered(status, retry_after(answer.headers(), self.clock.now())),
+        (report.outcome, report.error) = match cut {
+            Some(error) => {
+                let outcome = Outcome { status_code: Some(status), ..Outcome::failed(Class::Reset) };
+                (outcome, Some(format!("the answer was cut: {error}")))
+            }
+            None => {
+                let retry_after = retry_after(answer.headers(), self.clock.now());
+                target.formatter.format().judge(Answer { status_code: status, retry_after, body: &body })
+            }
         };
-        report.error = cut.map(|error| format!("the answer was cut: {error}"));
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 
 use loghorn_domain::{
     Subscription,
+    format::{opsgenie, pagerduty},
     seal::{Broken, DataKeys, Key, Keyring, NONCE_BYTES, Nonce},
     secret::Secret,
 };
@@ -31,6 +32,7 @@ const SECRET: &str = "secret";
 const HEADERS: &str = "headers";
 const AUTH: &str = "auth";
 const TLS: &str = "tls";
+const FORMAT: &str = "format";
 
 /// Why there is no vault.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +102,18 @@ pub(crate) struct Sealed {
     /// TLS of its own, all of it; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tls: Option<String>,
+    /// The keys of its format; absent where that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+}
+
+/// The keys of a format.
+#[derive(Default, Serialize, Deserialize)]
+struct FormatKeys {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pagerduty: Option<pagerduty::Config>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opsgenie: Option<opsgenie::Config>,
 }
 
 impl Vault {
@@ -215,6 +229,8 @@ impl Vault {
         let owner = subscription.id.to_string();
         let seal = |field: &str, plain: &[u8]| self.keys.seal(&owner, field, nonce(&*self.random), plain);
         let spec = &subscription.spec;
+        let keys = FormatKeys { pagerduty: spec.pagerduty.clone(), opsgenie: spec.opsgenie.clone() };
+        let has_keys = keys.pagerduty.is_some() || keys.opsgenie.is_some();
         let previous = subscription
             .previous()
             .iter()
@@ -225,6 +241,7 @@ impl Vault {
             auth: spec.auth.as_ref().map(|auth| seal(AUTH, &json(auth))),
             previous: previous.collect(),
             tls: spec.tls.as_ref().map(|tls| seal(TLS, &json(tls))),
+            format: has_keys.then(|| seal(FORMAT, &json(&keys))),
         }
     }
 
@@ -249,6 +266,10 @@ impl Vault {
         }
         if let Some(sealed) = &sealed.tls {
             subscription.spec.tls = Some(serde_json::from_slice(&open(TLS, sealed)?).map_err(|_| Broken)?);
+        }
+        if let Some(sealed) = &sealed.format {
+            let keys: FormatKeys = serde_json::from_slice(&open(FORMAT, sealed)?).map_err(|_| Broken)?;
+            (subscription.spec.pagerduty, subscription.spec.opsgenie) = (keys.pagerduty, keys.opsgenie);
         }
         Ok(())
     }

@@ -43,11 +43,13 @@ pub enum Class {
     Blocked,
     /// The payload could not be made.
     Template,
+    /// A 2xx answer that says, in the way of its receiver, that the webhook was not taken.
+    Refused,
 }
 
 impl Class {
     /// Every class, in the order of their declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Ok,
         Self::Http4xx,
         Self::Http5xx,
@@ -62,6 +64,7 @@ impl Class {
         Self::Protocol,
         Self::Blocked,
         Self::Template,
+        Self::Refused,
     ];
 
     /// The class's name on the wire.
@@ -81,6 +84,7 @@ impl Class {
             Self::Protocol => "protocol",
             Self::Blocked => "blocked",
             Self::Template => "template",
+            Self::Refused => "refused",
         }
     }
 
@@ -109,7 +113,7 @@ impl Class {
             | Self::Tls
             | Self::Reset
             | Self::Protocol => true,
-            Self::Ok | Self::Http4xx | Self::Http3xx | Self::Blocked | Self::Template => false,
+            Self::Ok | Self::Http4xx | Self::Http3xx | Self::Blocked | Self::Template | Self::Refused => false,
         }
     }
 
@@ -175,6 +179,8 @@ pub enum Reason {
     Blocked,
     /// The payload could not be made.
     Template,
+    /// A 2xx answer that says that the webhook was not taken.
+    Refused,
 }
 
 impl Reason {
@@ -187,6 +193,7 @@ impl Reason {
             Self::Exhausted => "exhausted",
             Self::Blocked => "blocked",
             Self::Template => "template",
+            Self::Refused => "refused",
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod event;
 mod event_json;
 pub mod event_type;
 pub mod filter;
+pub mod format;
 pub mod id;
 pub mod job;
 pub mod level;

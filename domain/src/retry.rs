@@ -68,6 +68,7 @@ impl Policy {
             Class::Http3xx => return Verdict::Dead(Reason::Http3xx),
             Class::Blocked => return Verdict::Dead(Reason::Blocked),
             Class::Template => return Verdict::Dead(Reason::Template),
+            Class::Refused => return Verdict::Dead(Reason::Refused),
             retryable => debug_assert!(retryable.is_retryable()),
         }
         if attempt >= self.attempts_max {

@@ -10,6 +10,7 @@ use crate::{
     credentials::Auth,
     egress,
     filter::{self, Filter, Pool},
+    format::{self, Format, opsgenie, pagerduty},
     job::Rate,
     machine::{self, Batching},
     regions::Regions,
@@ -57,6 +58,15 @@ pub struct Spec {
     /// The form of the body.
     #[serde(default)]
     pub format: Format,
+    /// What [`Format::Template`] makes the body with, in MiniJinja.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Where [`Format::Pagerduty`] sends its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pagerduty: Option<pagerduty::Config>,
+    /// What lets [`Format::Opsgenie`] make alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opsgenie: Option<opsgenie::Config>,
     /// Headers added to each webhook.
     #[serde(default)]
     pub headers: Headers,
@@ -115,15 +125,6 @@ pub enum Mode {
     Live,
     /// They are only counted and shown, until the subscription is made live.
     Shadow,
-}
-
-/// The form of a webhook's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// The Standard Webhooks envelope.
-    #[default]
-    Standard,
 }
 
 /// A share of the attempts that all endpoints together may have in flight.
@@ -278,6 +279,7 @@ impl Spec {
         problems.extend(self.auth.iter().flat_map(|auth| auth.problems(self.headers.keys())));
         problems.extend(self.regions.iter().flat_map(Regions::problems));
         problems.extend(self.tls.iter().flat_map(Tls::problems));
+        problems.extend(format::problems(self));
         if let Err(wrong) = Filter::compile(&self.filters, &Pool::default()) {
             let below = |problem: Problem| Problem::new(format!("/filters{}", problem.pointer), problem.detail);
             problems.extend(wrong.into_iter().map(below));
@@ -292,6 +294,8 @@ fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let detail = match problem.pointer.split('/').nth(1) {
         Some("headers") => "expected headers by their names, each value a text",
         Some("auth") => Auth::EXPECTED,
+        Some("pagerduty") => "expected {\"routing_key\": the 32 letters and digits of an integration key}",
+        Some("opsgenie") => "expected {\"api_key\": the key of an API integration}",
         Some("tls") => "expected an object of ca, certificate and key, each a text in PEM",
         _ => return problem,
     };

@@ -59,6 +59,11 @@ pub(crate) struct NameArgs {
 }
 
 impl CircuitCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::List(args) => args.run(context).await,

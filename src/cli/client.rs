@@ -3,13 +3,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use actix_codec::Framed;
 use awc::{
-    ClientRequest, SendClientRequest,
-    error::{ConnectError, PayloadError, SendRequestError},
+    BoxedSocket, ClientRequest, SendClientRequest,
+    error::{ConnectError, PayloadError, SendRequestError, WsClientError},
     http::{
         Method, StatusCode,
         header::{self, HeaderValue},
     },
+    ws::Codec,
 };
 use futures_util::StreamExt;
 use loghorn_actors::tls;
@@ -153,6 +155,53 @@ impl Client {
         self.call(Method::POST, path, &[], Some(json)).await
     }
 
+    /// Opens the live socket, with this subprotocol.
+    pub(crate) async fn socket(&self, protocol: &str) -> Result<Framed<BoxedSocket, Codec>, Fail> {
+        let mut url = self.url(&["ws"]);
+        // It is the same port, so this is always taken.
+        let _ = url.set_scheme(if self.base.scheme() == "https" { "wss" } else { "ws" });
+        let mut request = self.http.ws(url.as_str()).protocols([protocol]);
+        if let Some(key) = &self.key {
+            request = request.set_header(header::AUTHORIZATION, key.clone());
+        }
+        let late = |_| self.unreachable(&SendRequestError::Timeout);
+        match tokio::time::timeout(self.timeout, request.connect()).await.map_err(late)? {
+            Ok((_, framed)) => Ok(framed),
+            Err(WsClientError::SendRequest(error)) => Err(self.unreachable(&error)),
+            // What was wrong is told to those that do not ask for a socket.
+            Err(WsClientError::InvalidResponseStatus(status)) => match self.get(&["health"]).await {
+                Err(fail) if matches!(status.as_u16(), 401 | 403) => Err(fail),
+                _ => Err(Fail::new(
+                    if status == 401 { Exit::Auth } else { Exit::Error },
+                    format!("{} answered {status} to the live socket", self.server()),
+                )),
+            },
+            Err(error) => Err(strange(&error.to_string())),
+        }
+    }
+
+    /// Replaces what is at `path`, unless it is no longer at `version`.
+    pub(crate) async fn put(&self, path: &[&str], json: String, version: u32) -> Result<Answer, Fail> {
+        let request = self.request(Method::PUT, &self.url(path)).timeout(self.timeout);
+        let request =
+            request.content_type("application/json").insert_header((header::IF_MATCH, format!("\"v{version}\"")));
+        self.answer(request.send_body(json)).await
+    }
+
+    /// Whatever the API has at `path`, which may have a query.
+    pub(crate) async fn any(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, Fail> {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let path = path.trim_start_matches('/').trim_start_matches("api/v1/");
+        let mut url = self.url(&path.split('/').collect::<Vec<_>>());
+        url.set_query(query);
+        let request = self.request(method, &url).timeout(self.timeout);
+        self.answer(match body {
+            Some(body) => request.content_type("application/json").send_body(body),
+            None => request.send(),
+        })
+        .await
+    }
+
     /// The newest `limit` things of a list, page by page.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
@@ -270,6 +319,10 @@ impl Client {
             Some(json) => request.content_type("application/json").send_body(json),
             None => request.send(),
         };
+        self.answer(sent).await
+    }
+
+    async fn answer(&self, sent: SendClientRequest) -> Result<Answer, Fail> {
         let mut answer = sent.await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         let body = answer.body().limit(ANSWER_BYTES_MAX).await.map_err(|error| self.broken_off(&error))?;

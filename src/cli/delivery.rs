@@ -120,7 +120,7 @@ pub(crate) const COLUMNS: &[Column<Delivery>] = &[
 
 fn url(delivery: &Delivery, out: &Out) -> String {
     let text = delivery.url.clone().unwrap_or_default();
-    if out.is_table() { shortened(&text, 40) } else { text }
+    if out.is_short() { shortened(&text, 40) } else { text }
 }
 
 fn last(delivery: &Delivery) -> String {
@@ -133,6 +133,11 @@ fn next(delivery: &Delivery, out: &Out) -> String {
 }
 
 impl DeliveryCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Get(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::List(args) => {

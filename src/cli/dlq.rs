@@ -13,6 +13,7 @@ use super::{
     Context,
     client::{Client, Query, ambiguous, begins},
     delivery::{KIND, Narrow, Narrowed, subscription_id},
+    dlq_export::ExportArgs,
     fail::{Exit, Fail},
     job,
     output::{Column, List, UNSURE, confirm, plain, shortened, thousands},
@@ -33,6 +34,8 @@ pub(crate) enum DlqCommand {
     List(ListArgs),
     /// Count dead letters by subscription and cause, the most frequent first
     Groups(GroupsArgs),
+    /// Print dead letters with their events, one JSON object a line
+    Export(ExportArgs),
     /// Send dead letters again, each with the webhook-id that it had
     Replay(ReplayArgs),
     /// Give dead letters up for good: they become cancelled
@@ -152,7 +155,7 @@ const COLUMNS: &[Column<Delivery>] = &[
         head: "URL",
         cell: |letter, out| {
             let url = letter.url.clone().unwrap_or_else(|| "(subscription deleted)".into());
-            if out.is_table() { shortened(&url, 40) } else { url }
+            if out.is_short() { shortened(&url, 40) } else { url }
         },
     },
     Column { head: "EVENT", cell: |letter, _| letter.event_id.clone() },
@@ -177,7 +180,7 @@ const GROUP_COLUMNS: &[Column<Group>] = &[
         head: "LAST ERROR",
         cell: |group, out| {
             let error = group.last_error.clone().unwrap_or_default();
-            if out.is_table() { shortened(&error, 40) } else { error }
+            if out.is_short() { shortened(&error, 40) } else { error }
         },
     },
     Column { head: "SAMPLE", cell: |group, _| sample(group).to_owned() },
@@ -212,6 +215,11 @@ struct Raw {
 }
 
 impl DlqCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Groups(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::List(args) => {
@@ -227,6 +235,7 @@ impl DlqCommand {
                 Ok(Exit::Ok)
             }
             Self::Groups(args) => args.run(context).await,
+            Self::Export(args) => args.run(context).await,
             Self::Replay(args) => args.which.run(context, &REPLAY).await,
             Self::Discard(args) => args.which.run(context, &DISCARD).await,
         }

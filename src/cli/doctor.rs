@@ -22,6 +22,7 @@ use super::{
     client::{Client, Query},
     fail::{Exit, Fail},
     output::{BAD, Format, GOOD, UNSURE, plain},
+    yaml,
 };
 use crate::{
     admin_key,
@@ -129,6 +130,7 @@ fn report(context: &Context, found: &[Finding]) -> Result<Exit, Fail> {
         Format::Json => {
             out.line(&serde_json::to_string_pretty(&serde_json::json!({"items": found})).unwrap_or_default())?
         }
+        Format::Yaml => out.line(&yaml::of_value(&serde_json::json!({"items": found}))?)?,
         Format::Jsonl => {
             found.iter().try_for_each(|finding| out.line(&serde_json::to_string(finding).unwrap_or_default()))?;
         }

@@ -163,9 +163,18 @@ impl Shown {
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
+
+    pub(crate) fn event_type(&self) -> &str {
+        &self.event_type
+    }
 }
 
 impl EventCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Get(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::Send(args) => args.run(context).await,
@@ -186,7 +195,7 @@ pub(crate) const COLUMNS: &[Column<Shown>] = &[
 
 fn message(event: &Shown, out: &Out) -> String {
     let text = event.message.clone().unwrap_or_default();
-    if out.is_table() { shortened(&text, 60) } else { text }
+    if out.is_short() { shortened(&text, 60) } else { text }
 }
 
 impl ListArgs {

@@ -11,7 +11,7 @@ use super::{
     fail::{Exit, Fail},
     json::{compact, pretty},
     output::{BAD, Format, GOOD, Out, UNSURE, plain},
-    sub,
+    sub, yaml,
 };
 
 /// The most that the server explains on one page.
@@ -39,6 +39,7 @@ pub(crate) async fn run(context: &Context, id: &str, sub: Option<&str>, limit: u
     let out = &context.out;
     match out.format {
         Format::Json => out.line(&pretty(&serde_json::to_string(&explained).unwrap_or_default()))?,
+        Format::Yaml => out.line(&yaml::of_json(&serde_json::to_string(&explained).unwrap_or_default())?)?,
         Format::Jsonl => explained.subscriptions.iter().try_for_each(|raw| out.line(&compact(raw.get())))?,
         Format::Name => {
             let mut ids: Vec<&str> = entries.iter().map(|entry| entry.subscription_id.as_str()).collect();

@@ -16,7 +16,7 @@ use super::{
     json::{compact, pretty},
     output::{Column, Format, GOOD, List, Out, UNSURE, count, plain, thousands},
     progress::Progress,
-    sub,
+    sub, yaml,
 };
 
 /// Events that are tried where nothing says which.
@@ -148,6 +148,7 @@ fn print(out: &Out, report: &Report, raw: &str) -> Result<(), Fail> {
     let mut results = report.results.iter();
     match out.format {
         Format::Json => out.line(&pretty(raw)),
+        Format::Yaml => out.line(&yaml::of_json(raw)?),
         Format::Jsonl => out.line(&compact(raw)),
         Format::Name => results.filter(|tried| tried.matched).try_for_each(|tried| out.line(&plain(&tried.event_id))),
         Format::Tabs => results.try_for_each(|tried| {

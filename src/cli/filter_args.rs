@@ -113,20 +113,22 @@ pub(crate) fn merge<'a>(
 
 /// The JSON object in a file, or on stdin where the path is `-`.
 pub(crate) fn read_object(path: &Path) -> Result<Map<String, Value>, Fail> {
-    let (name, text) = if path.as_os_str() == "-" {
-        if std::io::stdin().is_terminal() {
-            return Err(
-                Fail::usage("JSON is read from stdin, and that is a terminal").remedy("Name a file, or pipe it in.")
-            );
-        }
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| Fail::file(Path::new("stdin"), &error))?;
-        ("stdin".to_owned(), text)
-    } else {
-        let text = std::fs::read_to_string(path).map_err(|error| Fail::file(path, &error))?;
-        (path.display().to_string(), text)
-    };
+    let text = read_text(path)?;
+    let name = if path.as_os_str() == "-" { "stdin".to_owned() } else { path.display().to_string() };
     serde_json::from_str(&text).map_err(|error| Fail::new(Exit::Refused, format!("{name} is no JSON object: {error}")))
+}
+
+/// The text in a file, or on stdin where the path is `-`.
+pub(crate) fn read_text(path: &Path) -> Result<String, Fail> {
+    if path.as_os_str() != "-" {
+        return std::fs::read_to_string(path).map_err(|error| Fail::file(path, &error));
+    }
+    if std::io::stdin().is_terminal() {
+        return Err(Fail::usage("it is read from stdin, and that is a terminal").remedy("Name a file, or pipe it in."));
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| Fail::file(Path::new("stdin"), &error))?;
+    Ok(text)
 }
 
 /// A schedule from days, times and a time zone, in this order.

@@ -66,7 +66,7 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     which: IdArgs,
     /// Wait for its end, however long that takes
-    #[arg(short, long)]
+    #[arg(long)]
     wait: bool,
 }
 
@@ -97,6 +97,11 @@ fn subscription(job: &Job, out: &Out) -> String {
 }
 
 impl JobCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Get(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         let client = context.client()?;
         match self {

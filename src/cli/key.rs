@@ -88,6 +88,11 @@ const COLUMNS: &[Column<Key>] = &[
 ];
 
 impl KeyCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         let client = context.client()?;
         match self {

@@ -29,6 +29,7 @@ use super::{
     json,
     output::{BAD, Format, GOOD, Out, UNSURE, is_unsafe, plain, shortened},
     signature::{self, Checked},
+    yaml,
 };
 
 /// Largest webhook that is taken, in bytes.
@@ -240,6 +241,7 @@ impl Webhook {
     fn print(&self, out: &Out, with_body: bool) -> Result<(), Fail> {
         match out.format {
             Format::Json => out.line(&json::pretty(&self.object().to_string())),
+            Format::Yaml => out.line(&format!("---\n{}", yaml::of_value(&self.object())?)),
             Format::Jsonl => out.line(&json::compact(&self.object().to_string())),
             Format::Name => out.line(&plain(self.id())),
             Format::Tabs => {

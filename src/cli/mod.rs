@@ -1,5 +1,6 @@
 //! The command line: one file a noun. Data goes to stdout, talk to stderr, and the exit code says how it ended.
 
+mod api;
 mod audit;
 mod backfill;
 mod circuit;
@@ -9,6 +10,7 @@ mod conditions;
 mod delivery;
 mod dispatch;
 mod dlq;
+mod dlq_export;
 mod doctor;
 mod event;
 mod explain;
@@ -19,6 +21,8 @@ mod job;
 mod json;
 mod key;
 mod listen;
+mod live;
+mod man;
 mod master_key;
 mod meta;
 mod open;
@@ -30,10 +34,17 @@ mod shadow;
 mod signature;
 mod status;
 mod sub;
+mod sub_apply;
 mod sub_create;
+mod sub_preview;
+mod tail;
+mod top;
+mod trigger;
 mod trust;
 mod verify;
 mod version;
+mod watch;
+mod yaml;
 
 use std::{
     fs::File,
@@ -49,7 +60,7 @@ use loghorn_domain::{Span, Timestamp};
 use self::{
     client::Client,
     fail::{Exit, Fail},
-    output::{Format, Out},
+    output::{Form, Out},
 };
 use crate::{
     admin_key,
@@ -95,9 +106,12 @@ struct Global {
     /// Data directory whose admin.key is used [env: LOGHORN_DATA] [default: ./loghorn-data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<String>,
-    /// Form of the output: table, json, jsonl or name [default: table on a terminal, tab-separated lines elsewhere]
+    /// Form of the output: table, wide, json, jsonl, yaml or name [default: table on a terminal, tab-separated lines elsewhere]
     #[arg(short, long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
-    output: Option<Format>,
+    output: Option<Form>,
+    /// Look again every 2 seconds, until interrupted: what lists and shows
+    #[arg(short, long, global = true)]
+    watch: bool,
     /// Only data and errors, no talk
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -113,6 +127,12 @@ enum Command {
     Serve(ServeArgs),
     /// Show how the server is
     Status(status::StatusArgs),
+    /// Watch the server on the whole terminal
+    Top(top::TopArgs),
+    /// Watch deliveries as they happen
+    Tail(tail::TailArgs),
+    /// Send an event by hand, and wait for what becomes of it
+    Trigger(trigger::TriggerArgs),
     /// Send, list and show events
     #[command(visible_alias = "events", subcommand)]
     Event(event::EventCommand),
@@ -150,11 +170,15 @@ enum Command {
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
     Verify(verify::VerifyArgs),
+    /// Call the API
+    Api(api::ApiArgs),
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
     /// Print the completions for a shell
     Completion(completion::CompletionArgs),
+    /// Print the manual, or write its pages
+    Man(man::ManArgs),
     /// Print the version
     Version(version::VersionArgs),
 }
@@ -218,14 +242,24 @@ fn read_key(path: &Path) -> Result<String, Fail> {
 
 /// Runs the command line; the exit code.
 pub fn run() -> ExitCode {
+    completion::answer();
     let Cli { global, command } = Cli::parse();
     if let Command::Serve(args) = &command {
         return crate::app::run(args);
     }
     let out = Out::new(global.output, global.quiet);
-    let Global { server, cacert, key_file, data, timeout, .. } = global;
+    let Global { server, cacert, key_file, data, timeout, watch, .. } = global;
     let context = Context { out, server, cacert, key_file, data, timeout: timeout.0 };
-    match actix_rt::System::new().block_on(command.run(&context)) {
+    let running = async {
+        if !watch {
+            return command.run(&context).await;
+        }
+        if !command.is_watchable() {
+            return Err(Fail::usage("--watch is for what lists or shows").remedy("Such as:  loghorn delivery list -w"));
+        }
+        watched(command, &context).await
+    };
+    match actix_rt::System::new().block_on(running) {
         Ok(exit) => exit.into(),
         Err(fail) => {
             fail.report();
@@ -234,11 +268,47 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Runs it again and again. A server that is away for a while is waited for.
+async fn watched(first: Command, context: &Context) -> Result<Exit, Fail> {
+    let mut command = first;
+    let mut is_first = true;
+    loop {
+        watch::begin();
+        match command.run(context).await {
+            Err(fail) if !is_first && matches!(fail.exit, Exit::Unreachable | Exit::TimedOut) => fail.report(),
+            Err(fail) => return Err(fail),
+            Ok(_) => {}
+        }
+        is_first = false;
+        tokio::time::sleep(watch::EVERY).await;
+        // It was read before, so it is read again.
+        command = Cli::parse().command;
+    }
+}
+
 impl Command {
+    /// Whether it changes nothing and ends by itself.
+    fn is_watchable(&self) -> bool {
+        match self {
+            Self::Status(_) | Self::Audit(_) => true,
+            Self::Event(command) => command.is_watchable(),
+            Self::Sub(command) => command.is_watchable(),
+            Self::Delivery(command) => command.is_watchable(),
+            Self::Dlq(command) => command.is_watchable(),
+            Self::Circuit(command) => command.is_watchable(),
+            Self::Job(command) => command.is_watchable(),
+            Self::Key(command) => command.is_watchable(),
+            _ => false,
+        }
+    }
+
     async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::Serve(_) => Ok(Exit::Ok),
             Self::Status(args) => args.run(context).await,
+            Self::Top(args) => args.run(context).await,
+            Self::Tail(args) => args.run(context).await,
+            Self::Trigger(args) => args.run(context).await,
             Self::Event(command) => command.run(context).await,
             Self::Sub(command) => command.run(context).await,
             Self::Filter(command) => command.run(context).await,
@@ -253,8 +323,10 @@ impl Command {
             Self::Doctor(args) => args.run(context).await,
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
+            Self::Api(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),
             Self::Completion(args) => args.run(context),
+            Self::Man(args) => args.run(context),
             Self::Version(args) => args.run(context),
         }
     }
@@ -297,7 +369,7 @@ mod tests {
     fn global_options_stand_before_or_after_the_command() {
         for line in ["loghorn --server h:1 -o json status", "loghorn status --server h:1 -o json"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            assert_eq!((cli.global.server.as_deref(), cli.global.output), (Some("h:1"), Some(Format::Json)));
+            assert_eq!((cli.global.server.as_deref(), cli.global.output), (Some("h:1"), Some(Form::Json)));
         }
     }
 

@@ -11,22 +11,35 @@ use serde_json::value::RawValue;
 
 use super::{
     fail::{Exit, Fail},
-    json,
+    json, watch, yaml,
 };
 
-/// The form of the data on stdout.
+/// The form that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum Form {
     /// For people
     Table,
+    /// The same with every column, and nothing shortened
+    Wide,
     /// One JSON document, as the server sent it
     Json,
     /// One JSON object a line
     Jsonl,
+    /// YAML
+    Yaml,
     /// Only the ids, one a line
     Name,
-    /// Tab-separated, without header
-    #[value(skip)]
+}
+
+/// The form of the data on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Jsonl,
+    Yaml,
+    Name,
+    /// Tab-separated, without header.
     Tabs,
 }
 
@@ -34,6 +47,8 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Out {
     pub(crate) format: Format,
+    /// Whether nothing of a table is left out.
+    pub(crate) is_wide: bool,
     pub(crate) is_quiet: bool,
 }
 
@@ -59,17 +74,33 @@ pub(crate) const BAD: &str = "\x1b[31m✗\x1b[0m";
 pub(crate) const UNSURE: &str = "\x1b[33m~\x1b[0m";
 
 impl Out {
-    pub(crate) fn new(format: Option<Format>, is_quiet: bool) -> Self {
-        let default = if std::io::stdout().is_terminal() { Format::Table } else { Format::Tabs };
-        Self { format: format.unwrap_or(default), is_quiet }
+    pub(crate) fn new(form: Option<Form>, is_quiet: bool) -> Self {
+        let format = match form {
+            Some(Form::Table | Form::Wide) => Format::Table,
+            Some(Form::Json) => Format::Json,
+            Some(Form::Jsonl) => Format::Jsonl,
+            Some(Form::Yaml) => Format::Yaml,
+            Some(Form::Name) => Format::Name,
+            None if std::io::stdout().is_terminal() => Format::Table,
+            None => Format::Tabs,
+        };
+        Self { format, is_wide: form == Some(Form::Wide), is_quiet }
     }
 
     pub(crate) fn is_table(&self) -> bool {
         self.format == Format::Table
     }
 
+    /// Whether what is long is shortened.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_table() && !self.is_wide
+    }
+
     /// Data, as it is, with a line's end.
     pub(crate) fn line(&self, text: &str) -> Result<(), Fail> {
+        if !watch::is_news(text) {
+            return Ok(());
+        }
         let mut stdout = AutoStream::auto(std::io::stdout()).lock();
         stdout.write_all(text.as_bytes())?;
         stdout.write_all(b"\n")?;
@@ -91,6 +122,10 @@ impl Out {
                 let next = serde_json::Value::from(list.next_cursor.clone());
                 self.line(&json::pretty(&format!("{{\"items\":[{}],\"next_cursor\":{next}}}", items.join(","))))?;
             }
+            Format::Yaml => {
+                let items: Vec<&str> = list.raw.iter().map(|item| item.get()).collect();
+                self.line(&yaml::of_json(&format!("[{}]", items.join(",")))?)?;
+            }
             Format::Jsonl => list.raw.iter().try_for_each(|item| self.line(&json::compact(item.get())))?,
             Format::Name => list.items.iter().try_for_each(|item| self.line(&plain(id(item))))?,
             Format::Tabs => {
@@ -109,10 +144,11 @@ impl Out {
     }
 
     fn table<T>(&self, list: &List<T>, columns: &[Column<T>]) -> String {
-        let columns: Vec<&Column<T>> = columns.iter().filter(|column| !TOO_WIDE.contains(&column.head)).collect();
+        let columns: Vec<&Column<T>> =
+            columns.iter().filter(|column| self.is_wide || !TOO_WIDE.contains(&column.head)).collect();
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).enforce_styling();
-        if !std::io::stdout().is_terminal() {
+        if self.is_wide || !std::io::stdout().is_terminal() {
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
         table.set_header(columns.iter().map(|column| Cell::new(column.head).fg(Color::DarkGrey)));
@@ -138,6 +174,7 @@ impl Out {
     pub(crate) fn one(&self, raw: &str, id: &str, lines: &[(&str, String)]) -> Result<(), Fail> {
         match self.format {
             Format::Json => self.line(&json::pretty(raw)),
+            Format::Yaml => self.line(&yaml::of_json(raw)?),
             Format::Jsonl => self.line(&json::compact(raw)),
             Format::Name => self.line(&plain(id)),
             Format::Tabs => lines.iter().try_for_each(|(name, value)| self.line(&format!("{name}\t{}", plain(value)))),
@@ -154,6 +191,7 @@ impl Out {
     pub(crate) fn done(&self, raw: &str, id: &str, cells: &[&str], sentence: &str) -> Result<(), Fail> {
         match self.format {
             Format::Json => self.line(&json::pretty(raw)),
+            Format::Yaml => self.line(&yaml::of_json(raw)?),
             Format::Jsonl => self.line(&json::compact(raw)),
             Format::Name => self.line(&plain(id)),
             Format::Tabs => self.line(&cells.iter().map(|cell| plain(cell)).collect::<Vec<_>>().join("\t")),
@@ -311,7 +349,7 @@ mod tests {
 
     #[test]
     fn tables_show_heads_and_escaped_cells() {
-        let out = Out { format: Format::Table, is_quiet: false };
+        let out = Out { format: Format::Table, is_wide: false, is_quiet: false };
         let list = List { items: vec!["x\x1b[2J".to_owned()], raw: Vec::new(), next_cursor: None };
         let table = out.table(&list, &[Column { head: "WHAT", cell: |item, _| item.clone() }]);
         let shown = anstream::adapter::strip_str(&table).to_string();

@@ -16,11 +16,13 @@ use super::{
     output::{Column, GOOD, confirm, plain, shortened},
     secret::SecretCommand,
     shadow::{ShadowArgs, is_shadow, promote},
+    sub_apply::{ApplyArgs, EditArgs, ExportArgs},
     sub_create::CreateArgs,
+    sub_preview::PreviewArgs,
 };
 
 /// Most subscriptions that are searched for a name.
-const SEARCHED_MAX: usize = 100_000;
+pub(crate) const SEARCHED_MAX: usize = 100_000;
 /// How alike a name must be to be suggested.
 const LIKENESS_MIN: f64 = 0.6;
 
@@ -38,6 +40,14 @@ pub(crate) enum SubCommand {
         after_help = "Examples:\n  loghorn sub get gw\n  loghorn sub get sub_019aa -o json"
     )]
     Get(NameArgs),
+    /// Change one subscription in your editor, as YAML
+    Edit(EditArgs),
+    /// Make subscriptions be as a file of YAML says
+    Apply(ApplyArgs),
+    /// Print all subscriptions as YAML, without secrets
+    Export(ExportArgs),
+    /// Show what a webhook would look like
+    Preview(PreviewArgs),
     /// Delete subscriptions: nothing more is sent, and what waits is cancelled
     #[command(visible_alias = "rm")]
     Delete(DeleteArgs),
@@ -118,11 +128,20 @@ pub(crate) struct TestArgs {
 }
 
 impl SubCommand {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn is_watchable(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Get(_) | Self::Shadow(_))
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::Create(args) => args.run(context).await,
             Self::List(args) => args.run(context).await,
             Self::Get(args) => get(context, &args.name).await,
+            Self::Edit(args) => args.run(context).await,
+            Self::Apply(args) => args.run(context).await,
+            Self::Export(args) => args.run(context).await,
+            Self::Preview(args) => args.run(context).await,
             Self::Delete(args) => args.run(context).await,
             Self::Test(args) => args.run(context).await,
             Self::Pause(args) => set(context, &args.name, "pause", "paused", "its deliveries are held").await,
@@ -160,7 +179,7 @@ const COLUMNS: &[Column<Shown>] = &[
     Column { head: "CIRCUIT", cell: |shown, _| shown.circuit.clone() },
     Column {
         head: "TYPES",
-        cell: |shown, out| if out.is_table() { shortened(&types(shown), 40) } else { types(shown) },
+        cell: |shown, out| if out.is_short() { shortened(&types(shown), 40) } else { types(shown) },
     },
     Column { head: "URL", cell: |shown, _| text(shown, "url").to_owned() },
     Column { head: "ID", cell: |shown, _| shown.id.clone() },
@@ -257,6 +276,8 @@ async fn get(context: &Context, wanted: &str) -> Result<Exit, Fail> {
         ("url", json("url")),
         ("regions", json("regions")),
         ("types", types(&shown)),
+        ("format", json("format")),
+        ("template", json("template")),
         ("filters", json("filters")),
         ("headers", json("headers")),
         ("tls", tls.join(", ")),

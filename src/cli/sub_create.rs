@@ -17,6 +17,10 @@ use super::{
     sub::name,
 };
 
+/// The forms that a webhook may have.
+pub(crate) const FORMATS: [&str; 8] =
+    ["standard", "slack", "pagerduty", "discord", "teams", "opsgenie", "cloudevents", "template"];
+
 /// What `sub create` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -31,6 +35,9 @@ Examples:
       --region eu=https://eu.example.com/hook --region us=https://us.example.com/hook
   loghorn sub create bank --url https://bank.example.com/hook --type '**' --ca ca.pem \
       --client-cert us.crt --client-key us.key
+  loghorn sub create ops --url https://hooks.slack.com/services/T0/B0/X --type '**' --format slack
+  loghorn sub create pager --url https://events.pagerduty.com/v2/enqueue --type '**' --min-level ERROR \
+      --format pagerduty --format-key-file routing.key
   loghorn sub create -f subscription.json
 
 The secret is printed once, or written to --secret-file (readable by you alone).")]
@@ -47,6 +54,15 @@ pub(crate) struct CreateArgs {
     /// Where events name their region: source, level, event_type, or a path within the metadata
     #[arg(long, value_name = "PATH")]
     region_by: Option<String>,
+    /// The form of the body; see docs/receivers.md [default: standard]
+    #[arg(long, value_name = "FORMAT", value_parser = FORMATS)]
+    format: Option<String>,
+    /// File of the template that makes the body, in MiniJinja
+    #[arg(long, value_name = "FILE")]
+    template_file: Option<PathBuf>,
+    /// File of the key that the format needs: PagerDuty's routing key, or Opsgenie's API key
+    #[arg(long, value_name = "FILE", requires = "format")]
+    format_key_file: Option<PathBuf>,
     /// A header for each webhook (repeatable)
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
@@ -207,7 +223,31 @@ impl CreateArgs {
             merge(&mut spec, "tls", [(member, Some(pem.into()))])?;
         }
         self.regions(&mut spec)?;
+        self.format(&mut spec)?;
         Ok(spec)
+    }
+
+    fn format(&self, spec: &mut Map<String, Value>) -> Result<(), Fail> {
+        let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| Fail::file(path, &error));
+        if let Some(path) = &self.template_file {
+            spec.insert("template".into(), text(path)?.into());
+            spec.insert("format".into(), "template".into());
+        }
+        if let Some(format) = &self.format {
+            spec.insert("format".into(), format.as_str().into());
+        }
+        let Some(path) = &self.format_key_file else { return Ok(()) };
+        let format = self.format.as_deref().unwrap_or_default();
+        let member = match format {
+            "pagerduty" => "routing_key",
+            "opsgenie" => "api_key",
+            _ => {
+                return Err(
+                    Fail::usage(format!("the format {format} needs no key")).remedy("Leave --format-key-file out.")
+                );
+            }
+        };
+        merge(spec, format, [(member, Some(text(path)?.trim().into()))])
     }
 
     fn regions(&self, spec: &mut Map<String, Value>) -> Result<(), Fail> {

@@ -129,7 +129,7 @@ async fn ledger(context: &Context) -> Result<Exit, Fail> {
     };
     let wrong: Vec<Line> = ledger.items.iter().filter(|line| line.imbalance != 0).cloned().collect();
     match context.out.format {
-        Format::Json | Format::Jsonl => context.out.done(&answer.body, "", &[], "")?,
+        Format::Json | Format::Jsonl | Format::Yaml => context.out.done(&answer.body, "", &[], "")?,
         Format::Name => wrong.iter().try_for_each(|line| context.out.line(subscription(line)))?,
         Format::Table | Format::Tabs => {
             let word = if balances { "balanced" } else { "unbalanced" };

@@ -25,6 +25,12 @@ pub fn client_key() -> Option<String> {
     std::env::vars().find(|(name, _)| name == CLIENT_KEY).map(|(_, key)| key)
 }
 
+/// What a person edits texts with: `VISUAL`, `EDITOR`, or `vi`.
+pub fn editor() -> String {
+    let named = |name: &str| std::env::vars().find(|(known, text)| known == name && !text.trim().is_empty());
+    named("VISUAL").or_else(|| named("EDITOR")).map_or_else(|| "vi".into(), |(_, text)| text)
+}
+
 /// What the command line as a client goes by, and in words where it came from.
 fn client_setting(key: &str, flag: Option<String>) -> Result<Option<(String, String)>, ConfigError> {
     if let Some(value) = flag {

@@ -102,6 +102,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/subscriptions/{id}/backfill", Read, Manage),
     // It saves nothing.
     route("/api/v1/filters/test", Read, Read),
+    route("/api/v1/formats/preview", Read, Read),
     route("/api/v1/jobs", Read, Manage),
     route("/api/v1/jobs/{id}", Read, Manage),
     route("/api/v1/deliveries", Read, Manage),

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use loghorn_domain::{
     Class, DeliveryId, Event, Level, Outcome, Seq, Verdict,
     delivery::{Batched, Entry},
+    format::{Formatter, Payload},
     machine::Input,
 };
 use loghorn_storage::{Error as StoreError, Settlement};
@@ -26,6 +27,9 @@ struct Loaded {
     place: Option<Place>,
     result: Result<Option<Arc<Event>>, StoreError>,
 }
+
+/// Why there is nothing to send.
+pub(super) type Unmade = (Class, String);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -71,15 +75,21 @@ impl DeliveryActor {
             DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
         let traceparent = event.traceparent();
         let own = own(std::slice::from_ref(&event));
-        let webhook = Webhook { id, origin: entry.origin, traceparent, body: event.standard_body(), own };
-        self.post(entry, webhook, None, place, context);
+        let payload = self.make(|formatter| formatter.one(&event));
+        self.post(entry, (Webhook { id, origin: entry.origin, traceparent, own }, payload), None, place, context);
+    }
+
+    /// What is to be sent; what the attempt comes to and why where there is nothing.
+    pub(super) fn make(&self, make: impl FnOnce(&Formatter) -> Result<Payload, String>) -> Result<Payload, Unmade> {
+        let target = self.target.as_ref().map_err(|why| (Class::Blocked, why.clone()))?;
+        make(&target.formatter).map_err(|why| (Class::Template, why))
     }
 
     /// Sends what was made of this entry, or of the batch that begins with it.
     pub(super) fn post(
         &mut self,
         entry: Entry,
-        webhook: Webhook,
+        (webhook, payload): (Webhook, Result<Payload, Unmade>),
         batched: Option<Batched>,
         place: Place,
         context: &mut Context<Self>,
@@ -90,10 +100,14 @@ impl DeliveryActor {
         }
         self.live.began(self.machine.batch(seq));
         let mut answer = Answer { to: context.address(), seq, report: None };
-        let target = match &self.target {
-            Ok(target) => target.clone(),
-            Err(why) => {
-                let report = Report::unsent(Class::Blocked, why.clone(), self.shared.clock.now());
+        let made = payload.and_then(|payload| match &self.target {
+            Ok(target) => Ok((payload, target.clone())),
+            Err(why) => Err((Class::Blocked, why.clone())),
+        });
+        let (payload, target) = match made {
+            Ok(made) => made,
+            Err((class, why)) => {
+                let report = Report::unsent(class, why, self.shared.clock.now());
                 answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
                 return;
             }
@@ -104,7 +118,7 @@ impl DeliveryActor {
             // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
             let mut answer = answer;
             let _place = place;
-            let report = sender.attempt(&target, &webhook).await;
+            let report = sender.attempt(&target, &webhook, &payload).await;
             answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
         });
     }

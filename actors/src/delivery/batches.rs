@@ -7,7 +7,7 @@ use futures_util::future::{Either, ready};
 use loghorn_domain::{
     Class, DeliveryId, Event, Level, Seq, Timestamp,
     delivery::{Batched, Entry, Phases},
-    envelope::{batch_body, batch_id, fitting},
+    envelope::{batch_id, fitting},
     machine::Input,
 };
 use loghorn_storage::Error as StoreError;
@@ -66,9 +66,9 @@ impl DeliveryActor {
         let id = batch_id(id, events);
         let events_n = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let batched = Batched { id: id.clone(), events: events_n };
-        let webhook =
-            Webhook { id, origin: first.origin, traceparent: None, body: batch_body(events), own: own(events) };
-        self.post(first, webhook, Some(batched), place, context);
+        let payload = self.make(|formatter| formatter.many(events));
+        let webhook = Webhook { id, origin: first.origin, traceparent: None, own: own(events) };
+        self.post(first, (webhook, payload), Some(batched), place, context);
     }
 }
 
@@ -86,7 +86,9 @@ impl Handler<Gathered> for DeliveryActor {
         let events: Vec<Arc<Event>> =
             results.iter().map_while(|result| result.as_ref().ok().cloned().flatten()).collect();
         let bytes_max = self.subscription.spec.batch.map_or(0, |batch| batch.max_bytes as usize);
-        let n = fitting(&events, bytes_max).max(1);
+        // What was gathered before the format changed.
+        let takes_many = self.subscription.spec.format.takes_many();
+        let n = if takes_many { fitting(&events, bytes_max).max(1) } else { 1 };
         if n < n_wanted {
             self.tell(Input::Parted { first: seq, n }, None, context);
         }

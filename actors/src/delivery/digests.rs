@@ -61,9 +61,11 @@ impl DeliveryActor {
                 Digest { subscription: &subscription, count, first: oldest, last, samples: &samples, now, public_url };
             let received_at = samples.first().map_or(first.queued_at, |event| event.head.received_at);
             let id = digest.id(DeliveryId { received_at, endpoint, seq: oldest });
-            let (body, own) = (digest.body(), own(&samples));
-            let webhook = Webhook { id: id.clone(), origin: first.origin, traceparent: None, body, own };
-            let report = sender.attempt(&target, &webhook).await;
+            let webhook = Webhook { id: id.clone(), origin: first.origin, traceparent: None, own: own(&samples) };
+            let report = match target.formatter.digest(&digest) {
+                Ok(payload) => sender.attempt(&target, &webhook, &payload).await,
+                Err(why) => Report::unsent(Class::Template, why, now),
+            };
             let batch = Some(Batched { id, events: count.try_into().unwrap_or(u32::MAX) });
             let mut report = Report { batch, own: webhook.own, ..report };
             if report.outcome.class == Class::Ok {

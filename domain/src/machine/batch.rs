@@ -163,6 +163,8 @@ impl Machine {
                 // These are about the receiver as a whole.
                 !matches!(outcome.status_code, Some(401..=405 | 407))
             }
+            // There was no body for them together; there may be for each.
+            Verdict::Dead(Reason::Template) => true,
             // Tried often enough, and it lives: an event that its receiver stumbles over must not take others along.
             Verdict::Dead(Reason::Exhausted) => {
                 attempt >= self.settings.retry.attempts_max && outcome.status_code.is_some()

@@ -17,6 +17,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cloudevents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take CloudEvents: structured, in batches, and binary. */
+        post: operations["post /api/v1/cloudevents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -228,7 +245,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events, newest first. */
+        /** Events, newest first. A page ends early at about 8 MiB of events, with a `next_cursor`. */
         get: operations["get /api/v1/events"];
         put?: never;
         /** Take one event, a JSON array of them, or NDJSON. Answers once they are on disk. */
@@ -310,6 +327,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/formats/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what a webhook would look like. Nothing is saved or sent. */
+        post: operations["post /api/v1/formats/preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -370,13 +404,15 @@ export interface paths {
         };
         get?: never;
         /**
-         * Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd
-         *     or deflate. Answers once it is on disk.
+         * Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd,
+         *     deflate or snappy; also MessagePack of Fluent Bit and Fluentd,
+         *     and, by their headers, CloudEvents, Amazon Data Firehose and Heroku's drains. Answers once it is on disk.
          */
         put: operations["put /api/v1/ingest"];
         /**
-         * Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd
-         *     or deflate. Answers once it is on disk.
+         * Take whatever a shipper sends: JSON object, array, NDJSON, concatenated JSON, a form, or lines of text; gzip, zstd,
+         *     deflate or snappy; also MessagePack of Fluent Bit and Fluentd,
+         *     and, by their headers, CloudEvents, Amazon Data Firehose and Heroku's drains. Answers once it is on disk.
          */
         post: operations["post /api/v1/ingest"];
         delete?: never;
@@ -883,6 +919,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take logs as Datadog does. */
+        post: operations["post /api/v2/logs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/es": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What clients ask first. */
+        get: operations["get /es"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/es/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Take documents as Elasticsearch's bulk interface does: NDJSON of actions and their sources. */
+        put: operations["put /es/_bulk"];
+        /** Take documents as Elasticsearch's bulk interface does: NDJSON of actions and their sources. */
+        post: operations["post /es/_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gelf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take GELF messages. */
+        post: operations["post /gelf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/loki/api/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take log streams as Loki does, as protobuf or JSON. */
+        post: operations["post /loki/api/v1/push"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -894,6 +1016,74 @@ export interface paths {
         get: operations["get /metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take events as Splunk's HTTP Event Collector does: envelopes one after another, or an array. */
+        post: operations["post /services/collector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/collector/raw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same for raw lines. */
+        post: operations["post /services/collector/raw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the journal of systemd-journal-upload. */
+        post: operations["post /upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take log records by OTLP over HTTP, as protobuf or JSON. */
+        post: operations["post /v1/logs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1727,6 +1917,11 @@ export interface components {
             /** @description `routed`: as it was decided when the event was routed. `now`: as it would be if the event came in now. */
             when: string;
         };
+        /** @description Who makes alerts in Opsgenie. */
+        Opsgenie: {
+            /** @description The key of an API integration. Masked when shown; the mask sent back means "as it was". */
+            api_key: string;
+        };
         /** @description What may be left out of a subscription. */
         Optional: {
             auth?: components["schemas"]["Auth"] | null;
@@ -1737,7 +1932,7 @@ export interface components {
             enabled?: boolean | null;
             filters?: components["schemas"]["Filters"] | null;
             /**
-             * @description The form of the body: `standard`.
+             * @description The form of the body: `standard`, `slack`, `pagerduty`, `discord`, `teams`, `opsgenie`, `cloudevents` or `template`.
              * @example standard
              */
             format?: string | null;
@@ -1758,12 +1953,14 @@ export interface components {
              * @example each
              */
             on_recovery?: string | null;
+            opsgenie?: components["schemas"]["Opsgenie"] | null;
             /**
              * @description `none`, or `strict`: one delivery at a time in the order of the log. While the oldest is retried everything
              *     behind it waits.
              * @example none
              */
             ordering?: string | null;
+            pagerduty?: components["schemas"]["Pagerduty"] | null;
             /**
              * @description `high`, `normal` or `low`: its share where all endpoints together wait for a turn. Where absent `normal`, and
              *     `high` for events of level CRITICAL.
@@ -1775,6 +1972,12 @@ export interface components {
             retry?: components["schemas"]["Retry"] | null;
             /** @description The header that carries the plain signature, `X-Webhook-Signature` where absent; `null` leaves it out. */
             signature_header?: string | null;
+            /**
+             * @description The body in MiniJinja, for the format `template`; at most 64 KiB. It knows `event`, `events` and `subscription`,
+             *     and makes JSON unless `headers` have another `Content-Type`.
+             * @example {"text": "{{ event.level }} {{ event.message }}"}
+             */
+            template?: string | null;
             /**
              * @description The longest an attempt may take, `100ms` to `120s`.
              * @example 10s
@@ -2014,6 +2217,11 @@ export interface components {
             /** @description Continue with `?cursor=`; null on the last page. */
             next_cursor?: string | null;
         };
+        /** @description Where events of PagerDuty go. */
+        Pagerduty: {
+            /** @description The integration key of a service: 32 letters and digits. Masked when shown; the mask sent back means "as it was". */
+            routing_key: string;
+        };
         /** @description How many events had a value at a path. */
         PathSeen: {
             /**
@@ -2113,6 +2321,37 @@ export interface components {
              * @description Failed attempts that are tried again.
              */
             retrying: number;
+        };
+        /** @description What is to be shown. */
+        Preview: {
+            /** @description This event, as it would be sent. One that is made up where neither is given. */
+            event?: Record<string, never> | null;
+            /** @description This event of the log. */
+            event_id?: string | null;
+            /**
+             * @description As in a subscription; `standard` where nothing says otherwise.
+             * @example slack
+             */
+            format?: string | null;
+            /** @description As in a subscription. Of interest for its `Content-Type`. */
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /** @description As this subscription would send it, by its id; members beside it win. */
+            subscription?: string | null;
+            /** @description As in a subscription. */
+            template?: string | null;
+        };
+        /** @description A webhook as it would be sent, but for its id, time and signatures. */
+        Previewed: {
+            /** @description Its body as text; keys in it are masked. */
+            body: string;
+            /** @description Its form. */
+            format: string;
+            /** @description By name; what looks like a credential is masked. */
+            headers: {
+                [key: string]: string;
+            };
         };
         /** @description What went wrong, why, and what to do. */
         Problem: {
@@ -2645,6 +2884,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Entry"];
+                };
+            };
+        };
+    };
+    "post /api/v1/cloudevents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3186,6 +3462,45 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /api/v1/formats/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Preview"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Previewed"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4522,6 +4837,200 @@ export interface operations {
             };
         };
     };
+    "post /api/v2/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    "get /es": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    "put /es/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    "post /es/_bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    "post /gelf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post /loki/api/v1/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
     "get /metrics": {
         parameters: {
             query?: never;
@@ -4537,6 +5046,154 @@ export interface operations {
                 };
                 content: {
                     "text/plain; version=0.0.4": string;
+                };
+            };
+        };
+    };
+    "post /services/collector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    "post /services/collector/raw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    "post /upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    "post /v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };

@@ -7,6 +7,7 @@ use loghorn_domain::{
     Origin, Subscription, Timestamp,
     credentials::MASK,
     delivery::{self, Attempt, Batched, ORIGIN_HEADER},
+    format::Formatter,
     signing::Signer,
 };
 use loghorn_storage::DeliveryRecord;
@@ -113,19 +114,33 @@ impl Headers {
             return Ok(this);
         };
         let Self { constant, of_event, signed } = &mut this;
-        constant.insert("content-type".to_owned(), "application/json".to_owned());
+        // It was saved with a format that can be made.
+        let formatter = Formatter::new(&subscription).ok();
+        let content_type = |is_batch| {
+            let known = formatter.as_ref().map(|formatter| formatter.content_type(is_batch));
+            ("content-type".to_owned(), known.unwrap_or("application/json").to_owned())
+        };
+        constant.extend([content_type(true)]);
+        of_event.extend([content_type(false)]);
+        if let Some((name, _)) = formatter.as_ref().and_then(Formatter::authorization) {
+            constant.insert(name.into(), MASK.to_owned());
+        }
         constant.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
-        let own = subscription.spec.headers.iter();
-        constant.extend(own.map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
+        for (name, value) in subscription.spec.headers.iter() {
+            of_event.remove(&name.to_ascii_lowercase());
+            constant.insert(name.to_ascii_lowercase(), masked(name, value));
+        }
         constant.extend(subscription.spec.auth.as_ref().map(|auth| (auth.header_name(), MASK.to_owned())));
         if record.origin != Origin::Live {
             constant.insert(ORIGIN_HEADER.into(), record.origin.name().into());
         }
         if let Some(event) = state.system.store().log.get(record.seq).await? {
             of_event.extend(event.traceparent().map(|traceparent| ("traceparent".to_owned(), traceparent)));
-            *signed = subscription.spec.signature_header.as_ref().map(|header| Signed {
+            let payload = formatter.and_then(|formatter| formatter.one(&event).ok());
+            let header = subscription.spec.signature_header.as_ref();
+            *signed = payload.zip(header).map(|(payload, header)| Signed {
                 header: header.to_ascii_lowercase(),
-                body: event.standard_body(),
+                body: payload.body,
                 subscription: subscription.clone(),
             });
         }

@@ -208,24 +208,32 @@ fn one(state: &State, mut trial: Trial, sample: &Sample, json: &Value) -> Result
     if sample.last.is_some() || sample.since.is_some() || sample.until.is_some() {
         return Err(wrong("", "expected either `event`, or `last`, or `since` with `until`".into()));
     }
-    let below = |problem: Problem| wrong(&format!("/event{}", problem.pointer), problem.detail);
+    let (event, seq) = sent_along(state, "/sample/event", json)?;
+    trial.take(&Arc::new(event));
+    let mut report = report(&trial, true);
+    report.results.iter_mut().for_each(|tried| tried.seq = seq);
+    Ok(report)
+}
+
+/// An event that was sent along, and its seq if it has one. `pointer`: where it stands in the request.
+pub(super) fn sent_along(state: &State, pointer: &str, json: &Value) -> Result<(Event, Option<u64>), Error> {
+    let wrong = |member: &str, detail: String| Error::invalid([Problem::new(format!("{pointer}{member}"), detail)]);
+    let below = |problem: Problem| wrong(&problem.pointer, problem.detail);
     let draft = Draft::from_json(json.to_string().as_bytes()).map_err(below)?;
     let received_at = match json.get("received_at") {
         None | Some(Value::Null) => state.system.clock().now(),
         Some(given) => serde_json::from_value::<Timestamp>(given.clone())
-            .map_err(|error| wrong("/event/received_at", error.to_string()))?,
+            .map_err(|error| wrong("/received_at", error.to_string()))?,
     };
     let seq = match json.get("seq") {
         None | Some(Value::Null) => None,
-        Some(given) => Some(given.as_u64().ok_or_else(|| wrong("/event/seq", "expected a number from 0 on".into()))?),
+        Some(given) => Some(given.as_u64().ok_or_else(|| wrong("/seq", "expected a number from 0 on".into()))?),
     };
     let id = draft.id.clone();
     let new = draft.seal(received_at, state.system.limits()).map_err(below)?;
     let unnamed = || EventId::generated(received_at, 0, Seq(0));
-    trial.take(&Arc::new(Event::new(Seq(seq.unwrap_or_default()), id.unwrap_or_else(unnamed), new.head, new.tail)));
-    let mut report = report(&trial, true);
-    report.results.iter_mut().for_each(|tried| tried.seq = seq);
-    Ok(report)
+    let event = Event::new(Seq(seq.unwrap_or_default()), id.unwrap_or_else(unnamed), new.head, new.tail);
+    Ok((event, seq))
 }
 
 /// Events after `after` up to `to`, of which those count that were received within the times.

@@ -10,13 +10,15 @@ use loghorn_domain::{
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::attempts::masked;
+use super::{attempts::masked, subscriptions::FORMAT_KEYS};
 use crate::error::Error;
 
 /// What a change keeps.
 pub(super) struct Kept {
     auth: bool,
     headers: bool,
+    /// Formats whose key is kept.
+    formats: Vec<&'static str>,
 }
 
 impl Kept {
@@ -34,7 +36,12 @@ impl Kept {
                 Some(value) => value == MASK,
             }),
         };
-        Self { auth, headers }
+        let is_kept = |format: &str, key: &str| match written.get(format).and_then(|settings| settings.get(key)) {
+            None => is_patch,
+            Some(value) => value == MASK,
+        };
+        let formats = FORMAT_KEYS.into_iter().filter(|(format, key)| is_kept(format, key)).map(|(format, _)| format);
+        Self { auth, headers, formats: formats.collect() }
     }
 
     /// Refuses `new` where what is kept of `old` would go somewhere else.
@@ -51,6 +58,13 @@ impl Kept {
         }
         if self.headers && is_elsewhere {
             problems.push(Problem::new("/headers", detail("a credential among them")));
+        }
+        let has = |format: &str| match format {
+            "pagerduty" => new.pagerduty.is_some() && old.pagerduty.is_some(),
+            _ => new.opsgenie.is_some() && old.opsgenie.is_some(),
+        };
+        for format in self.formats.iter().filter(|format| is_elsewhere && has(format)) {
+            problems.push(Problem::new(format!("/{format}"), detail("the key in it")));
         }
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems)) }
     }

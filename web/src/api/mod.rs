@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod events;
 pub mod explain;
 pub mod filters;
+pub mod formats;
 pub mod health;
 pub mod jobs;
 mod kept;
@@ -81,6 +82,7 @@ pub struct Page<T> {
         jobs::get,
         jobs::cancel,
         filters::test,
+        formats::preview,
         deliveries::list,
         deliveries::get,
         deliveries::resend,
@@ -182,6 +184,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/subscriptions/{id}/shadow", "GET, HEAD").route(get().to(subscriptions::shadow)))
         .service(resource("/subscriptions/{id}/backfill", "POST").route(web::post().to(jobs::backfill)))
         .service(resource("/filters/test", "POST").route(web::post().to(filters::test)))
+        .service(resource("/formats/preview", "POST").route(web::post().to(formats::preview)))
         .service(resource("/jobs", "GET, HEAD").route(get().to(jobs::list)))
         .service(
             resource("/jobs/{id}", "GET, HEAD, DELETE")

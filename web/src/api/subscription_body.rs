@@ -47,9 +47,17 @@ pub struct Optional {
     /// `live`, or `shadow`: matching events are counted and shown, but not sent, until it is promoted.
     #[schema(example = "live")]
     pub mode: Option<String>,
-    /// The form of the body: `standard`.
+    /// The form of the body: `standard`, `slack`, `pagerduty`, `discord`, `teams`, `opsgenie`, `cloudevents` or `template`.
     #[schema(example = "standard")]
     pub format: Option<String>,
+    /// The body in MiniJinja, for the format `template`; at most 64 KiB. It knows `event`, `events` and `subscription`,
+    /// and makes JSON unless `headers` have another `Content-Type`.
+    #[schema(example = r#"{"text": "{{ event.level }} {{ event.message }}"}"#)]
+    pub template: Option<String>,
+    /// For the format `pagerduty`.
+    pub pagerduty: Option<Pagerduty>,
+    /// For the format `opsgenie`.
+    pub opsgenie: Option<Opsgenie>,
     /// Headers added to each webhook. Values that look like credentials are masked when shown; a masked value that is
     /// sent back means "as it was".
     pub headers: Option<BTreeMap<String, String>>,
@@ -152,6 +160,20 @@ pub struct Regions {
     /// The URL for each value; 1–64, each named in 1–64 characters.
     #[schema(example = json!({"eu": "https://eu.example.com/hook"}))]
     pub urls: BTreeMap<String, String>,
+}
+
+/// Where events of PagerDuty go.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Pagerduty {
+    /// The integration key of a service: 32 letters and digits. Masked when shown; the mask sent back means "as it was".
+    pub routing_key: String,
+}
+
+/// Who makes alerts in Opsgenie.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Opsgenie {
+    /// The key of an API integration. Masked when shown; the mask sent back means "as it was".
+    pub api_key: String,
 }
 
 /// What lets webhooks in at their receiver.
@@ -281,6 +303,9 @@ mod tests {
             }),
             mode: Some("shadow".into()),
             format: Some("standard".into()),
+            template: None,
+            pagerduty: None,
+            opsgenie: None,
             headers: Some(BTreeMap::from([("X-Team".into(), "payments".into())])),
             auth: Some(Auth::Oauth2 {
                 token_url: "https://login.example.com/token".into(),
@@ -329,5 +354,18 @@ mod tests {
         assert_eq!(read, described);
         let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         assert_eq!(names(&read["filters"]), names(&described["filters"]));
+    }
+
+    #[test]
+    fn the_settings_of_formats_are_what_is_read() {
+        let read = |format: &str, settings: Value| {
+            let mut body = json!({"name": "n", "url": "https://example.com/", "events": ["**"], "format": format});
+            body[format] = settings.clone();
+            serde_json::to_value(Spec::from_json(body).unwrap()).unwrap()[format] == settings
+        };
+        let key = "0123456789abcdef0123456789abcdef".to_owned();
+        assert!(read("pagerduty", json!(Pagerduty { routing_key: key.clone() })));
+        assert!(read("opsgenie", json!(Opsgenie { api_key: key })));
+        assert!(read("template", json!("{}")));
     }
 }

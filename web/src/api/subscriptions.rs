@@ -60,6 +60,9 @@ pub struct Tested {
     pub delivery_id: String,
 }
 
+/// Settings of formats that are never shown, with the member that holds them.
+pub(super) const FORMAT_KEYS: [(&str, &str); 2] = [("pagerduty", "routing_key"), ("opsgenie", "api_key")];
+
 pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
     let spec = match serde_json::to_value(&subscription.spec) {
         Ok(Value::Object(mut spec)) => {
@@ -74,6 +77,11 @@ pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
             }
             if let Some(key) = spec.get_mut("tls").and_then(|tls| tls.get_mut("key")) {
                 *key = MASK.into();
+            }
+            for (format, key) in FORMAT_KEYS {
+                if let Some(key) = spec.get_mut(format).and_then(|settings| settings.get_mut(key)) {
+                    *key = MASK.into();
+                }
             }
             spec
         }
@@ -125,9 +133,9 @@ pub(super) async fn object(
     payload: web::Payload,
 ) -> Result<Map<String, Value>, Error> {
     Query::read(request, &[])?;
-    let mut object =
-        json::object(state, request, payload, &["regions", "filters", "auth", "tls", "retry", "rate_limit", "batch"])
-            .await?;
+    const NESTED: [&str; 9] =
+        ["regions", "filters", "auth", "tls", "retry", "rate_limit", "batch", "pagerduty", "opsgenie"];
+    let mut object = json::object(state, request, payload, &NESTED).await?;
     // What we show may be sent back.
     for member in SHOWN_ONLY {
         object.remove(member);
@@ -265,6 +273,12 @@ pub(crate) async fn patch(
     {
         *kept = Value::Null;
     }
+    // So does another format, unless the patch has something to say of them.
+    if let Some(format) = patch.get("format").cloned() {
+        for member in ["template", "pagerduty", "opsgenie"].into_iter().filter(|member| format != *member) {
+            patch.entry(member).or_insert(Value::Null);
+        }
+    }
     merge(&mut merged, Value::Object(patch));
     let spec = Spec::from_json(merged).map_err(Error::invalid)?;
     kept.check(&found.spec, &spec)?;
@@ -282,6 +296,16 @@ fn keep_masked(object: &mut Map<String, Value>, found: &Subscription) {
         && let Some(kept) = found.spec.tls.as_ref().and_then(|tls| tls.key.as_ref())
     {
         *key = kept.reveal().into();
+    }
+    let (pagerduty, opsgenie) = (&found.spec.pagerduty, &found.spec.opsgenie);
+    let kept = [pagerduty.as_ref().map(|kept| &kept.routing_key), opsgenie.as_ref().map(|kept| &kept.api_key)];
+    for ((format, key), kept) in FORMAT_KEYS.into_iter().zip(kept) {
+        if let Some(key) = object.get_mut(format).and_then(|settings| settings.get_mut(key))
+            && *key == MASK
+            && let Some(kept) = kept
+        {
+            *key = kept.reveal().into();
+        }
     }
     let Some(Value::Object(headers)) = object.get_mut("headers") else { return };
     for (name, value) in headers.iter_mut() {
