@@ -10,7 +10,7 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup dashboard run test test-browser soak mutants fuzz bench fmt lint openapi
+.PHONY: help setup dashboard run test test-browser test-shippers soak mutants fuzz bench fmt lint openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -34,6 +34,11 @@ test-browser: dashboard ## Test the dashboard in a real browser, which is instal
 	@scripts/setup.sh --browser
 	cargo build --locked --features failpoints
 	@scripts/dashboard.sh browser
+
+test-shippers: ## Let stock log shippers send to it, which are installed where they are missing
+	@scripts/setup.sh --test
+	@scripts/shippers.sh
+	cargo test --locked --features failpoints --test shippers --test shipper_syslog_ng
 
 soak: ## Make every fault at full size, about two hours: make soak ARGS="R1 R10" SCALE=0.1
 	@scripts/setup.sh --test

@@ -16,6 +16,8 @@ mod loki;
 mod others;
 #[path = "shippers/otlp.rs"]
 mod otlp;
+#[path = "shippers/real.rs"]
+mod real;
 #[path = "shippers/refusals.rs"]
 mod refusals;
 #[path = "shippers/replay.rs"]

@@ -7,6 +7,7 @@ mod circuit;
 mod client;
 mod completion;
 mod conditions;
+mod connect;
 mod delivery;
 mod dispatch;
 mod dlq;
@@ -160,6 +161,8 @@ enum Command {
     /// Make, list and revoke keys; change the master key
     #[command(visible_alias = "keys", subcommand)]
     Key(key::KeyCommand),
+    /// Print the configuration of a log shipper for this server
+    Connect(connect::ConnectArgs),
     /// Show who did what
     Audit(audit::AuditArgs),
     /// Open the dashboard, or print a link to it that lets a browser in once
@@ -318,6 +321,7 @@ impl Command {
             Self::Dispatch(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,
+            Self::Connect(args) => args.run(context).await,
             Self::Audit(args) => args.run(context).await,
             Self::Open(args) => args.run(context).await,
             Self::Doctor(args) => args.run(context).await,
