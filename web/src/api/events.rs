@@ -224,7 +224,9 @@ fn key_for(key: Option<&EventId>, index: usize, is_single: bool) -> Result<Optio
 
 const KNOWN: [&str; 9] = ["type", "level", "min_level", "source", "since", "until", "q", "limit", "cursor"];
 
-/// Events, newest first. A page ends early at about 8 MiB of events, with a `next_cursor`.
+/// Events, newest first.
+///
+/// A page ends early at about 8 MiB of events, with a `next_cursor`.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events", operation_id = "list_events",
     params(
