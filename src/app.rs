@@ -166,6 +166,7 @@ impl App {
                 body_bytes_max: config.body_bytes_max,
                 receiver_url,
                 own_ips: vec![addr.ip()],
+                settings: config.shown(),
                 elastic_version: config.elastic_version.clone(),
                 version: env!("CARGO_PKG_VERSION"),
             },

@@ -4,6 +4,7 @@
 //! nearest known one, and each keeps where it came from.
 
 mod client;
+mod shown;
 mod values;
 
 use std::{

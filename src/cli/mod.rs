@@ -7,6 +7,7 @@ mod circuit;
 mod client;
 mod completion;
 mod conditions;
+mod config_list;
 mod connect;
 mod delivery;
 mod dispatch;
@@ -152,6 +153,9 @@ enum Command {
     /// List the circuits that are open; open, close and probe them by hand
     #[command(visible_alias = "circuits", subcommand)]
     Circuit(circuit::CircuitCommand),
+    /// List settings, and where each came from
+    #[command(subcommand)]
+    Config(config_list::ConfigCommand),
     /// Hold all webhooks, or let them go on
     #[command(subcommand)]
     Dispatch(dispatch::DispatchCommand),
@@ -318,6 +322,7 @@ impl Command {
             Self::Delivery(command) => command.run(context).await,
             Self::Dlq(command) => command.run(context).await,
             Self::Circuit(command) => command.run(context).await,
+            Self::Config(command) => command.run(context),
             Self::Dispatch(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,

@@ -23,7 +23,22 @@ use std::{net::IpAddr, sync::Arc};
 use actix_web::{middleware::from_fn, web};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use loghorn_actors::{Random, System};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
+
+/// A setting, as people write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Setting {
+    /// Its name.
+    #[schema(example = "delivery.timeout")]
+    pub key: String,
+    /// Its value; empty where it is not set and nothing stands for it.
+    #[schema(example = "10s")]
+    pub value: String,
+    /// A flag, an environment variable, a file, or `default`.
+    #[schema(example = "loghorn.toml")]
+    pub origin: String,
+}
 
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
@@ -44,6 +59,8 @@ pub struct Options {
     pub certificate: Option<watch::Receiver<Option<String>>>,
     /// The version of Elasticsearch that it says it is, for shippers that ask.
     pub elastic_version: String,
+    /// What it was started with, for people.
+    pub settings: Vec<Setting>,
     /// This server's version.
     pub version: &'static str,
 }

@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod audit;
 pub mod check;
 pub mod circuit;
+pub mod config;
 pub(crate) mod creations;
 pub mod dead_letter_groups;
 pub mod dead_letters;
@@ -77,6 +78,7 @@ pub struct Page<T> {
         secrets::reveal,
         circuit::get,
         circuit::act,
+        config::get,
         jobs::backfill,
         jobs::list,
         jobs::get,
@@ -200,6 +202,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters/discard", "POST").route(web::post().to(dead_letters::discard)))
         .service(resource("/dead-letters/{id}/discard", "POST").route(web::post().to(dead_letters::discard_one)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
+        .service(resource("/config", "GET, HEAD").route(get().to(config::get)))
         .service(resource("/dispatch", "GET, HEAD").route(get().to(dispatch::get)))
         .service(resource("/dispatch/pause", "POST").route(web::post().to(dispatch::pause)))
         .service(resource("/dispatch/resume", "POST").route(web::post().to(dispatch::resume)))
