@@ -10,7 +10,7 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup dashboard run test test-browser test-shippers soak mutants fuzz bench fmt lint openapi
+.PHONY: help setup dashboard run test test-browser test-shippers screenshots soak mutants fuzz bench fmt lint openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -30,7 +30,7 @@ test: ## Run all tests
 	cargo test --workspace --locked --features failpoints
 	@scripts/dashboard.sh test
 
-test-browser: dashboard ## Test the dashboard in a real browser, which is installed where it is missing
+test-browser: dashboard ## Test the dashboard in a real browser alone, which is installed where it is missing
 	@scripts/setup.sh --browser
 	cargo build --locked --features failpoints
 	@scripts/dashboard.sh browser
@@ -39,6 +39,11 @@ test-shippers: ## Let stock log shippers send to it, which are installed where t
 	@scripts/setup.sh --test
 	@scripts/shippers.sh
 	cargo test --locked --features failpoints --test shippers --test shipper_syslog_ng
+
+screenshots: dashboard ## Take pictures of every page for docs/screenshots, about four minutes
+	@scripts/setup.sh --pictures
+	cargo build --locked --features failpoints
+	@scripts/dashboard.sh screenshots
 
 soak: ## Make every fault at full size, about two hours: make soak ARGS="R1 R10" SCALE=0.1
 	@scripts/setup.sh --test

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the dashboard (frontend/dist, which the server embeds) where its sources are newer than the last build.
-# With `test`, `browser` or `lint` it is tested, tested in a real browser, or linted. Without npm the server is built all the same, and says what is missing.
+# With `test` it is tested, also in a real browser (`browser`: only there); `screenshots` takes pictures of it, `lint` lints it.
+# Without npm the server is built all the same, and says what is missing.
 set -eu
 cd "$(dirname "$0")/../frontend"
 
@@ -21,6 +22,14 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
     npm ci --no-audit --no-fund --loglevel=error >&2 || go_without "npm ci failed"
 fi
 
+in_browser() {
+    if command -v chromium >/dev/null 2>&1 || [ -n "${CHROMIUM:-}" ]; then
+        npm run --silent "$1"
+    else
+        say "chromium is missing (Debian's package is named so): not $2"
+    fi
+}
+
 case "${1:-build}" in
 build)
     newer=$(find . \( -name node_modules -o -name dist -o -name e2e \) -prune -o -type f -newer dist/index.html -print 2>/dev/null | head -n 1)
@@ -28,9 +37,11 @@ build)
     say "building it (npm run build)"
     npm run --silent build >&2 || { say "it does not build"; exit 1; }
     ;;
-test) npm test ;;
-browser)
-    if command -v chromium >/dev/null 2>&1; then npm run e2e; else say "chromium is missing: not tested in a browser"; fi
+test)
+    npm test
+    in_browser e2e "tested in a browser"
     ;;
+browser) in_browser e2e "tested in a browser" ;;
+screenshots) in_browser screenshots "pictured" ;;
 lint) npm run lint ;;
 esac

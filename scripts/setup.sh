@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs by apt what is missing to build Loghorn and, with --test, to run all its tests.
+# Installs by apt what is missing to build Loghorn and, with --test, to run all its tests (--browser: those in a browser,
+# --pictures: to take pictures of the dashboard).
 # Silent, and without a call of apt, when nothing is missing.
 set -eu
 
@@ -30,7 +31,10 @@ has ccache || optional="$optional ccache"
 has curl || optional="$optional curl"
 has jq || optional="$optional jq"
 
-[ "${1:-}" != --browser ] || has chromium || optional="$optional chromium"
+# Tests of the dashboard run in it, and pictures are taken with it.
+case "${1:-}" in --test | --browser | --pictures) has chromium || optional="$optional chromium" ;; esac
+# With it a quarter of an hour passes in a minute and a half.
+[ "${1:-}" != --pictures ] || has faketime || optional="$optional faketime"
 installs_syslog_ng=
 if [ "${1:-}" = --test ]; then
     has python3 || optional="$optional python3"

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { brotliCompressSync, constants, gzipSync } from "node:zlib"
-import type { Plugin } from "vite"
+import type { Plugin, Rolldown } from "vite"
 
 /**
  * Packs text once, here, so that the server never compresses; and fails the build where what a page needs before it
@@ -11,6 +11,24 @@ export function pack({ initialGzipMax }: { initialGzipMax: number }): Plugin {
   return {
     name: "loghorn-pack",
     apply: "build",
+    // Begins to fetch the first page with the frame instead of after it.
+    transformIndexHtml: {
+      order: "post",
+      handler(_, { bundle = {} }) {
+        const chunks = Object.values(bundle).filter((file) => file.type === "chunk")
+        const first = chunks.find((chunk) => chunk.isEntry)
+        const page = chunks.find((chunk) => chunk.facadeModuleId?.endsWith("/pages/home.tsx"))
+        if (!first || !page) return []
+        const known = closure(bundle, first.fileName)
+        return [...closure(bundle, page.fileName)]
+          .filter((name) => !known.has(name))
+          .map((name) => ({
+            tag: "link",
+            attrs: { rel: "modulepreload", crossorigin: true, href: `/${name}` },
+            injectTo: "head" as const,
+          }))
+      },
+    },
     writeBundle(options, bundle) {
       const dir = options.dir ?? "dist"
       const sizes = new Map<string, number>()
@@ -25,24 +43,17 @@ export function pack({ initialGzipMax }: { initialGzipMax: number }): Plugin {
         writeFileSync(join(dir, `${name}.br`), br)
       }
 
-      const closure = (name: string, seen = new Set<string>()): Set<string> => {
-        const chunk = bundle[name]
-        if (seen.has(name) || chunk?.type !== "chunk") return seen
-        seen.add(name)
-        for (const next of chunk.imports) closure(next, seen)
-        return seen
-      }
       const chunks = Object.values(bundle).filter((file) => file.type === "chunk")
       const entry = chunks.find((chunk) => chunk.isEntry)
       if (!entry) throw new Error("there is no entry")
-      const first = closure(entry.fileName)
+      const first = closure(bundle, entry.fileName)
       const pages = chunks.filter((chunk) => chunk.isDynamicEntry && /\/pages\//.test(chunk.facadeModuleId ?? ""))
       const weigh = (names: Set<string>) => [...names].reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0)
       const kb = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
       let heaviest = weigh(first)
       console.log(`initial JavaScript, gzip: ${kb(heaviest)} for the frame`)
       for (const page of pages) {
-        const weight = weigh(closure(page.fileName, new Set(first)))
+        const weight = weigh(closure(bundle, page.fileName, new Set(first)))
         const own = weight - weigh(first)
         console.log(`  with ${page.name}: ${kb(weight)} (+${kb(own)})`)
         // `closure` stops at what the frame has already, so its own chunks are counted once.
@@ -51,4 +62,13 @@ export function pack({ initialGzipMax }: { initialGzipMax: number }): Plugin {
       if (heaviest > initialGzipMax) throw new Error(`${kb(heaviest)} is more than ${kb(initialGzipMax)}`)
     },
   }
+}
+
+/** A chunk and all that it needs before it runs. */
+function closure(bundle: Rolldown.OutputBundle, name: string, seen = new Set<string>()): Set<string> {
+  const chunk = bundle[name]
+  if (seen.has(name) || chunk?.type !== "chunk") return seen
+  seen.add(name)
+  for (const next of chunk.imports) closure(bundle, next, seen)
+  return seen
 }

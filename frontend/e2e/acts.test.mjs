@@ -1,4 +1,4 @@
-// What a person does: the first steps, reading a failure, replaying, writing a subscription, signing in.
+// What a person does: reading a failure, replaying, writing a subscription, signing in.
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import { launch, open, seed, startReceiver, startServer, until, violations } from "./support.mjs"
@@ -9,59 +9,6 @@ const answers = {
   "/gone": { status: 410 },
   "/slow": { status: 200, delay: 300 },
 }
-
-describe("an empty server", () => {
-  let server
-  let browser
-  before(async () => {
-    server = await startServer()
-    browser = await launch()
-  })
-  after(async () => {
-    await browser?.close()
-    await server?.stop()
-  })
-
-  it("teaches, and sends an event with one click", async () => {
-    const { page, faults, go, close } = await open(browser, server)
-    await go("/")
-    await page.getByRole("heading", { level: 1, name: "Nothing is subscribed yet" }).waitFor()
-    await page.getByRole("main").getByRole("button", { name: "Subscribe the built-in receiver" }).waitFor()
-    assert.equal(await page.getByText("Signature verified").count(), 0, "not before it is true")
-    await page.getByRole("main").getByRole("button", { name: "Send test event" }).click()
-    await page.getByText("Event accepted").waitFor()
-    await page.getByText("Matched nothing").waitFor()
-    const { event_stats } = await server.get("/api/v1/stats")
-    assert.equal(event_stats.last_seq, 1)
-    assert.equal(await page.getByText("Signature verified").count(), 0)
-    assert.deepEqual(faults, [])
-    await close()
-  })
-
-  it("says unknown where nothing is known, never 0 % or 100 %", async () => {
-    const { page, go, close } = await open(browser, server)
-    await go("/?overview")
-    const figure = page.getByRole("link", { name: /Delivery success/ })
-    await page.getByText("nothing has ended yet").waitFor()
-    assert.match(await figure.textContent(), /–/)
-    assert.doesNotMatch(await figure.textContent(), /\d ?%/)
-    await close()
-  })
-
-  it("takes the built-in receiver through the first steps, where it has one", async (test) => {
-    if ((await server.call("GET", "/api/v1/receiver")).status === 404)
-      return test.skip("this server has no receiver yet")
-    const { page, go, close } = await open(browser, server)
-    await go("/")
-    const began = Date.now()
-    await page.getByRole("button", { name: "Subscribe the built-in receiver" }).click()
-    await until("it is subscribed", async () => (await server.get("/api/v1/subscriptions")).items.length === 1)
-    await page.getByRole("main").getByRole("button", { name: "Send test event" }).click()
-    await page.getByText("Signature verified").waitFor()
-    assert.ok(Date.now() - began < 10_000)
-    await close()
-  })
-})
 
 describe("a server with traffic", () => {
   let server

@@ -20,39 +20,15 @@ function binary() {
   return found
 }
 
-/** Starts a server of its own; `stop` ends it and takes its data away. */
-export async function startServer(...args) {
+/**
+ * Starts a server of its own; `stop` ends it and takes its data away, `kill` ends it at once, `restart` starts it again.
+ * `env` is for its first life alone.
+ */
+export async function startServer(...given) {
+  const { env = {} } = typeof given[0] === "object" ? given[0] : {}
+  const args = given.filter((one) => typeof one === "string")
   const data = mkdtempSync(join(tmpdir(), "loghorn-e2e-"))
-  // What this machine sets for its own server is not for this one.
-  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LOGHORN_")))
-  const child = spawn(
-    binary(),
-    [
-      "serve",
-      "--bind",
-      "127.0.0.1:0",
-      "--data",
-      data,
-      "--allow-private",
-      "127.0.0.0/8",
-      "--log",
-      "json",
-      "--set",
-      "breaker.failures=3",
-      ...args,
-    ],
-    { stdio: ["ignore", "ignore", "pipe"], env: own },
-  )
-  let said = ""
-  const url = await new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${said}`)))
-    child.stderr.on("data", (chunk) => {
-      said += chunk
-      const found = /(https?:\/\/127\.0\.0\.1:\d+)\/api\/v1/.exec(said)
-      if (found && said.includes("Ready in")) resolve(found[1])
-    })
-  })
-  child.removeAllListeners("exit")
+  let { child, url } = await spawnServer(data, "127.0.0.1:0", args, env)
   const call = async (method, path, body, headers = {}) => {
     const response = await fetch(url + path, {
       method,
@@ -61,6 +37,14 @@ export async function startServer(...args) {
     })
     const text = await response.text()
     return { status: response.status, body: text.startsWith("{") ? JSON.parse(text) : text }
+  }
+  const end = async (signal) => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    child.kill(signal)
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000)
+    await ended
+    clearTimeout(timer)
   }
   return {
     url,
@@ -73,15 +57,40 @@ export async function startServer(...args) {
     },
     get: async (path) => (await call("GET", path)).body,
     adminKey: () => readFileSync(join(data, "admin.key"), "utf8").trim(),
+    end: () => end("SIGTERM"),
+    kill: () => end("SIGKILL"),
+    restart: async () => {
+      const again = await spawnServer(data, new URL(url).host, args)
+      child = again.child
+    },
     stop: async () => {
-      const ended = new Promise((resolve) => child.once("exit", resolve))
-      child.kill("SIGTERM")
-      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000)
-      await ended
-      clearTimeout(timer)
+      await end("SIGTERM")
       rmSync(data, { recursive: true, force: true })
     },
   }
+}
+
+async function spawnServer(data, bind, args, env = {}) {
+  // What this machine sets for its own server is not for this one.
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LOGHORN_")))
+  const always = ["--allow-private", "127.0.0.0/8", "--log", "json", "--set", "breaker.failures=3"]
+  const child = spawn(binary(), ["serve", "--bind", bind, "--data", data, ...always, ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...own, ...env },
+  })
+  // A test that breaks leaves no server behind.
+  process.once("exit", () => child.kill("SIGKILL"))
+  let said = ""
+  const url = await new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${said}`)))
+    child.stderr.on("data", (chunk) => {
+      said = (said + chunk).slice(-20_000)
+      const found = /(https?:\/\/127\.0\.0\.1:\d+)\/api\/v1/.exec(said)
+      if (found && said.includes("Ready in")) resolve(found[1])
+    })
+  })
+  child.removeAllListeners("exit")
+  return { child, url }
 }
 
 /** A receiver whose answers are chosen by path, and can be changed while it runs. */
@@ -158,7 +167,7 @@ export async function seed(server, receiver) {
   return made
 }
 
-export async function until(what, holds, ms = 20_000) {
+export async function until(what, holds, ms = 60_000) {
   const end = Date.now() + ms
   for (;;) {
     if (await holds()) return
@@ -209,7 +218,8 @@ export async function open(browser, server, { width = 1440, height = 900, colorS
     if (message.type() === "error" && !/Failed to load resource|WebSocket connection to/.test(message.text()))
       faults.push(message.text())
   })
-  page.setDefaultTimeout(15_000)
+  // Long: what is tested is what happens, not how soon on a busy machine.
+  page.setDefaultTimeout(45_000)
   return {
     page,
     faults,

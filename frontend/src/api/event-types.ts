@@ -17,7 +17,7 @@ const listeners = new Set<() => void>()
 let version = 0
 let running = false
 
-export function learn(events: Iterable<{ id: string; event_type?: string }>): void {
+export function learn(events: Iterable<{ id: string; event_type?: string | null }>): void {
   let changed = false
   for (const { id, event_type } of events) {
     if (!event_type || known.has(id)) continue

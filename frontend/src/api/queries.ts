@@ -9,6 +9,7 @@ import type {
   AuditEntry,
   Circuit,
   Delivery,
+  Dispatch,
   Explained,
   Failures,
   Job,
@@ -284,6 +285,16 @@ export function useConfig() {
     queryKey: ["config"],
     queryFn: () => ask<Record<string, unknown>>("/api/v1/config"),
     staleTime: 60_000,
+  })
+}
+
+/** Whether webhooks go out at all. */
+export function useDispatch() {
+  return useQuery({
+    queryKey: ["dispatch"],
+    queryFn: () => ask<Dispatch>("/api/v1/dispatch"),
+    refetchInterval: usePoll(10_000, 15_000),
+    retry: false,
   })
 }
 

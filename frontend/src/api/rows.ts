@@ -2,13 +2,13 @@ import { parse } from "../format/time"
 import type { TailRow } from "../live/tail"
 import type { Delivery } from "./types"
 
-/** A delivery as lists show it. A server may add the event's type and the last attempt's time to it. */
-export function toRow(delivery: Delivery & { event_type?: string; last_duration_ms?: number | null }): TailRow {
+/** A delivery as lists show it. A server may add the last attempt's time to it. */
+export function toRow(delivery: Delivery & { last_duration_ms?: number | null }): TailRow {
   return {
     id: delivery.id,
     seq: delivery.event_seq,
     eventId: delivery.event_id,
-    type: delivery.event_type,
+    type: delivery.event_type ?? undefined,
     subscriptionId: delivery.subscription_id ?? null,
     url: delivery.url ?? null,
     status: delivery.status,

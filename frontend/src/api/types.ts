@@ -73,6 +73,14 @@ export interface Page<T> {
   next_cursor?: string | null
 }
 
+/** `GET /dispatch`: whether webhooks go out at all. */
+export interface Dispatch {
+  state: "running" | "paused"
+  since?: string | null
+  waiting: number
+  attempting: number
+}
+
 // What follows is told by routes that a server may not have; it is `null` then, and shown as unknown.
 
 /** `GET /stats/series?range=1h&step=60s[&by=subscription]`. */

@@ -2,6 +2,7 @@
 
 import { api, data } from "../api/client"
 import type { DeadLetterFilter, Delivery, Group, Page } from "../api/types"
+import { cause, death } from "../format/words"
 
 /** Most ids in one request, as the server takes them. */
 const IDS_MAX = 1000
@@ -19,6 +20,10 @@ export function plainFilter(group: Group, groups: readonly Group[]): DeadLetterF
 export async function filterOf(group: Group, groups: readonly Group[]): Promise<DeadLetterFilter> {
   const plain = plainFilter(group, groups)
   if (plain) return plain
+  return { ids: (await idsOf(group)).slice(0, IDS_MAX) }
+}
+
+async function idsOf(group: Group): Promise<string[]> {
   const ids: string[] = []
   let cursor: string | undefined
   do {
@@ -33,7 +38,38 @@ export async function filterOf(group: Group, groups: readonly Group[]): Promise<
     for (const letter of page.items) if (isOf(letter, group)) ids.push(letter.id)
     cursor = page.next_cursor ?? undefined
   } while (cursor && ids.length < IDS_MAX)
+  return ids
+}
+
+/** Exactly the letters of some of the groups. */
+export async function filterOfAll(shown: readonly Group[], groups: readonly Group[]): Promise<DeadLetterFilter> {
+  if (shown.length === groups.length) return {}
+  if (shown.length === 1) return filterOf(shown[0] as Group, groups)
+  const ids: string[] = []
+  for (const group of shown) {
+    if (ids.length >= IDS_MAX) break
+    // By name, whatever a filter could say: several filters are no one filter.
+    ids.push(...(group.samples.length >= group.count ? group.samples : await idsOf(group)))
+  }
   return { ids: ids.slice(0, IDS_MAX) }
+}
+
+/** Whether a group is what was looked for: its subscription, its host, its cause, its code or its reason. */
+export function finds(group: Group, words: string): boolean {
+  const texts = [
+    group.subscription_name,
+    group.url,
+    group.last_class,
+    String(group.last_status_code ?? ""),
+    cause(group.last_class, group.last_status_code),
+    group.reason,
+    death(group.reason),
+    group.last_error,
+  ]
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => texts.some((text) => text?.toLowerCase().includes(word)))
 }
 
 function isOf(letter: Delivery, group: Group): boolean {

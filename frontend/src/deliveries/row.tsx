@@ -41,7 +41,8 @@ export function took(row: TailRow): { text: string; title: string } {
 interface Props {
   row: TailRow
   names: Names
-  shape?: "full" | "slim" | "brief"
+  /** `own`: on the page of its subscription, which need not be named. */
+  shape?: "full" | "slim" | "brief" | "own"
   chosen?: boolean
   style?: React.CSSProperties
   position?: number
@@ -49,29 +50,8 @@ interface Props {
   search?: string
 }
 
-export function DeliveryRow({ row, names, ...rest }: Props) {
-  return (
-    <Row {...rest} row={row} type={names.type(row)} subscription={names.subscription(row)} tries={names.tries(row)} />
-  )
-}
-
-const Row = memo(function Row({
-  row,
-  type,
-  subscription,
-  tries,
-  shape = "full",
-  chosen,
-  style,
-  position,
-  total,
-  search = "",
-}: Omit<Props, "names"> & { type: string | undefined; subscription: string; tries: string }) {
-  const { text, title } = took(row)
-  // Asked for by the rows in sight alone.
-  useEffect(() => {
-    if (!type) eventTypes.want([row.eventId])
-  }, [type, row.eventId])
+/** Its place moves with every row that comes; what it shows does not, and is drawn once. */
+export function DeliveryRow({ row, names, shape = "full", chosen, style, position, total, search = "" }: Props) {
   return (
     <li
       className={`row tail-row ${shape === "full" ? "" : shape} ${chosen ? "chosen" : ""}`}
@@ -79,6 +59,37 @@ const Row = memo(function Row({
       aria-posinset={position}
       aria-setsize={total}
     >
+      <Cells
+        row={row}
+        type={names.type(row)}
+        subscription={names.subscription(row)}
+        tries={shape === "full" || shape === "own" ? names.tries(row) : ""}
+        shape={shape}
+        chosen={!!chosen}
+        search={search}
+      />
+    </li>
+  )
+}
+
+interface CellsProps {
+  row: TailRow
+  type: string | undefined
+  subscription: string
+  tries: string
+  shape: "full" | "slim" | "brief" | "own"
+  chosen: boolean
+  search: string
+}
+
+const Cells = memo(function Cells({ row, type, subscription, tries, shape, chosen, search }: CellsProps) {
+  const { text, title } = took(row)
+  // Asked for by the rows in sight alone.
+  useEffect(() => {
+    if (!type) eventTypes.want([row.eventId])
+  }, [type, row.eventId])
+  return (
+    <>
       <Clock at={row.at} className="when" />
       <DeliveryState status={row.status} nextAt={shape === "brief" ? null : row.nextAt} />
       <span className="mono code">{row.code ?? "–"}</span>
@@ -92,15 +103,19 @@ const Row = memo(function Row({
       </Link>
       {shape !== "slim" && (
         <>
-          <span className="cut sub" title={subscription}>
-            {subscription}
-          </span>
+          {shape === "own" ? (
+            <span className="muted cut sub">{tries}</span>
+          ) : (
+            <span className="cut sub" title={subscription}>
+              {subscription}
+            </span>
+          )}
           <span className="num muted ms" title={title}>
             {text}
           </span>
         </>
       )}
       {shape === "full" && <span className="muted cut tries">{tries}</span>}
-    </li>
+    </>
   )
 })

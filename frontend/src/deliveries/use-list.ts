@@ -5,7 +5,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore
 import { eventTypes } from "../api/event-types"
 import { listDeliveries, useSubscriptionsById } from "../api/queries"
 import { toRow } from "../api/rows"
-import { matches, parseQuery, type Query, serverParams } from "../filter/query"
+import { isEmpty, matches, parseQuery, type Query, serverParams } from "../filter/query"
 import { Tail, type TailRow } from "../live/tail"
 import { useFeed, useFeedState, usePoll } from "../live/use-feed"
 
@@ -81,13 +81,14 @@ export function useDeliveryList(text: string): DeliveryList {
         .map(([name, value]) => asTerm(name, value))
         .join(" "),
     )
+    // Rows are never changed, only replaced: one that was looked at needs no second look.
+    const seen = new WeakSet<TailRow>()
     const take = () => {
+      const fresh = feedTail.get().rows.filter((row) => !seen.has(row))
+      for (const row of fresh) seen.add(row)
       const now = Date.now()
-      const known = new Set(tail.get().rows.map((row) => row.id))
       const name = (row: TailRow) => (row.subscriptionId ? byId.get(row.subscriptionId)?.name : undefined)
-      tail.put(
-        feedTail.get().rows.filter((row) => known.has(row.id) || matches(wanted, matchable(row, name(row)), now)),
-      )
+      tail.put(fresh.filter((row) => tail.has(row.id) || matches(wanted, matchable(row, name(row)), now)))
     }
     take()
     return feedTail.subscribe(take)
@@ -115,10 +116,11 @@ export function useDeliveryList(text: string): DeliveryList {
   useEffect(() => () => feed.hold(null), [feed])
 
   useSyncExternalStore(eventTypes.subscribe, eventTypes.version)
-  const now = Date.now()
-  const rows = state.rows.filter((row) =>
-    matches(query, matchable(row, row.subscriptionId ? byId.get(row.subscriptionId)?.name : undefined), now),
-  )
+  const rows = isEmpty(query)
+    ? state.rows
+    : state.rows.filter((row) =>
+        matches(query, matchable(row, row.subscriptionId ? byId.get(row.subscriptionId)?.name : undefined), Date.now()),
+      )
   return {
     rows,
     query,

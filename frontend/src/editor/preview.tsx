@@ -2,7 +2,7 @@
 
 import Button from "@mui/material/Button"
 import { keepPreviousData, useQuery } from "@tanstack/react-query"
-import { useState } from "react"
+import { useEffect, useState } from "react"
 import { Link } from "react-router"
 import { api, data, type Problem } from "../api/client"
 import { useEvents } from "../api/queries"
@@ -65,6 +65,13 @@ export function Preview({
   const isOfType = (one: Report["results"][number]) =>
     one.conditions.every((condition) => condition.pointer !== "/events" || condition.passed)
   const results = report ? [...report.results.filter(isOfType), ...report.results.filter((one) => !isOfType(one))] : []
+  // The trial may be ahead of the list that names its events.
+  const unknown = !sample && results.slice(0, SHOWN).some((one) => !byId.has(one.event_id))
+  const { refetch } = events
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each answer of the trial
+  useEffect(() => {
+    if (unknown) void refetch()
+  }, [unknown, trial.dataUpdatedAt])
   return (
     <section className="panel preview" aria-label="Against live events">
       <div className="panel-head ruled">

@@ -20,7 +20,16 @@ interface Probe {
 const PATIENCE_MS = 15_000
 const ASK_MS = 400
 
-export function UrlCheck({ url, saved }: { url: string; saved: Subscription | undefined }) {
+/** `body` is what there is of the subscription: its secret signs, its headers go along. */
+export function UrlCheck({
+  url,
+  saved,
+  body,
+}: {
+  url: string
+  saved: Subscription | undefined
+  body: Record<string, unknown>
+}) {
   const [busy, setBusy] = useState(false)
   const [probe, setProbe] = useState<{ of: string; result?: Probe; trouble?: string } | null>(null)
   const run = async () => {
@@ -32,7 +41,7 @@ export function UrlCheck({ url, saved }: { url: string; saved: Subscription | un
         result:
           saved && saved.url === url
             ? await byTest(saved.id)
-            : await send<Probe>("POST", "/api/v1/subscriptions/check", { url }),
+            : await send<Probe>("POST", "/api/v1/subscriptions/check", { ...checked(body), url }),
       })
     } catch (error) {
       const missing = error instanceof Problem && (error.isMissing || error.status === 404 || error.status === 405)
@@ -60,6 +69,11 @@ export function UrlCheck({ url, saved }: { url: string; saved: Subscription | un
       )}
     </>
   )
+}
+
+/** What a check depends on; the rest may still be half written. */
+function checked({ secret, timeout, headers, format }: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries({ secret, timeout, headers, format }).filter(([, value]) => value))
 }
 
 function words({ status_code, class: cls, error, duration_ms, tls_days }: Probe): string {

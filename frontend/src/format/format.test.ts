@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest"
 import { bytes, count, percent, plural, rate, short } from "./number"
-import { curl, eventAsCli, quote, testEvent, yaml } from "./snippets"
+import { curl, eventAsCli, quote, subscriptionAsCli, testEvent, yaml } from "./snippets"
 import { ago, clock, countdown, duration, iso, span } from "./time"
 import { bare, cause, deliveryState, host, verdict } from "./words"
+
+describe("a subscription as a command", () => {
+  it("is data, whatever stands in it", () => {
+    const command = subscriptionAsCli({ name: "it's $(rm -rf /)\nEOF\n`id`" })
+    expect(command.split("\n").filter((line) => line === "EOF")).toHaveLength(1)
+    expect(command).toMatch(/^loghorn sub create -f - <<'EOF'\n\{/)
+  })
+})
 
 describe("numbers", () => {
   it("are never made up", () => {

@@ -51,6 +51,11 @@ export function eventAsCli(event: TestEvent): string {
   ].join(" \\\n")
 }
 
+/** The command that creates a subscription; what it is stands between the two marks, and is no command. */
+export function subscriptionAsCli(body: unknown): string {
+  return `loghorn sub create -f - <<'EOF'\n${JSON.stringify(body, null, 2)}\nEOF`
+}
+
 type Yaml = string | number | boolean | null | Yaml[] | { [key: string]: Yaml }
 
 /** YAML of JSON. Strings are quoted as JSON wherever a plain one could be read as something else. */

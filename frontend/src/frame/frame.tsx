@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react"
-import { Outlet, useLocation } from "react-router"
+import { Link, Outlet, useLocation } from "react-router"
+import { useDispatch } from "../api/queries"
 import { reach } from "../api/reach"
 import { session } from "../api/session"
 import { Boundary } from "../components/boundary"
@@ -44,6 +45,7 @@ export function Frame({ trouble }: { trouble?: unknown }) {
       <div className="stage">
         <TopBar onFind={() => setOpen("find")} onHelp={() => setOpen("help")} />
         <Reconnecting />
+        {!locked && <Held />}
         <main id="main" ref={main} tabIndex={-1}>
           <Boundary key={page}>
             <Suspense fallback={null}>{locked ? <SignIn trouble={trouble} /> : <Outlet />}</Suspense>
@@ -55,6 +57,18 @@ export function Frame({ trouble }: { trouble?: unknown }) {
         {open === "help" && <Help onClose={() => setOpen(null)} />}
       </Suspense>
       <Sayings />
+    </div>
+  )
+}
+
+/** Nothing goes out: said on every page, so that nobody looks for another reason. */
+function Held() {
+  const { data: dispatch } = useDispatch()
+  if (dispatch?.state !== "paused") return null
+  return (
+    <div className="banner held" role="status">
+      <Icon id="pause" /> Dispatch is paused: nothing is sent, and what waits is kept.{" "}
+      <Link to="/system">Open system</Link>
     </div>
   )
 }

@@ -82,7 +82,7 @@ function RangeChoice() {
   const { range, utc } = usePrefs()
   const { pathname } = useLocation()
   // Only where it narrows something.
-  if (pathname !== "/" && !/^\/subscriptions\/sub_/.test(pathname)) return null
+  if (pathname !== "/" && !/^\/subscriptions\/sub_[^/]+$/.test(pathname)) return null
   const own = "from" in range
   return (
     <>

@@ -73,6 +73,25 @@ describe("the feed", () => {
     expect(reread).toHaveBeenCalledWith()
   })
 
+  it("asks for what happened before the socket listened, once, and only when it does", async () => {
+    const client = await start()
+    const reread = vi.spyOn(client, "invalidateQueries")
+    send("pong", {})
+    await vi.waitFor(() => expect(reread).toHaveBeenCalledTimes(1))
+    send("pong", {})
+    send("dlq", { total: 1 })
+    await vi.waitFor(() => expect(reread).toHaveBeenCalledTimes(2))
+    expect(reread).toHaveBeenLastCalledWith({ queryKey: ["dead-letter-groups"] })
+  })
+
+  it("forgets what needed attention when it is cut off: it is told anew", async () => {
+    await start()
+    send("attention", { change: "raise", id: "a", kind: "slow", title: "Slow", detail: "" })
+    await vi.waitFor(() => expect(feed.get().attention).toHaveLength(1))
+    for (const client of server.clients) client.terminate()
+    await vi.waitFor(() => expect(feed.get().attention).toEqual([]))
+  })
+
   it("raises and clears what needs attention", async () => {
     await start()
     send("attention", { change: "raise", id: "a", kind: "slow", title: "Slow", detail: "" })

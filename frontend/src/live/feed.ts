@@ -46,6 +46,8 @@ export class Feed {
   }
   #listeners = new Set<() => void>()
   #hidden = false
+  /** Whether something may have happened that no frame told. */
+  #behind = false
   #counted: { at: number; seen: number; shown: number }[] = []
 
   constructor(
@@ -99,9 +101,13 @@ export class Feed {
     if (link === "open") {
       reach.succeeded()
       this.#set({ link: "live" })
-      // What happened while there was no socket.
-      this.#reread()
-    } else if (link === "closed") this.#set({ link: "polling", stats: null, tail: null, bucket: null })
+      // What happened before frames tell it is asked for; they do once the server answers what comes after the topics.
+      this.#behind = true
+      this.socket.ping()
+    } else if (link === "closed") {
+      // What needs attention is told anew from the start.
+      this.#set({ link: "polling", stats: null, tail: null, bucket: null, attention: [] })
+    }
   }
 
   /** How many rows there were in the last second, and how many were shown. */
@@ -186,6 +192,10 @@ export class Feed {
         this.#set({ attention: change === "raise" ? [attention, ...others] : others })
         break
       }
+      case "pong":
+        if (this.#behind) this.#reread()
+        this.#behind = false
+        break
       case "lag": {
         const { dropped } = frame.d as Frames["lag"]
         this.#set({ dropped: this.#state.dropped + dropped })

@@ -38,7 +38,7 @@ export interface Frames {
   /** The minute that is still open, and the last one that closed. */
   bucket: { step_ms: number; open: Bucket; closed?: Bucket | null }
   /** Rows are deliveries with their event's type; failures are all there, successes sampled. */
-  tail: { rows: (Delivery & { event_type?: string; last_duration_ms?: number | null })[]; seen: number; shown: number }
+  tail: { rows: (Delivery & { last_duration_ms?: number | null })[]; seen: number; shown: number }
   delivery: DeliveryWithAttempts
   sub: { change: "created" | "updated" | "deleted" | "health" | "circuit"; id: string; subscription?: Subscription }
   dlq: { total: number }
@@ -46,6 +46,7 @@ export interface Frames {
   job: Job
   receiver: Received
   attention: Attention & { change: "raise" | "clear" }
+  pong: Record<string, never>
   lag: { topic?: string; dropped: number }
   bye: { reason: string; retry_after_ms?: number }
 }

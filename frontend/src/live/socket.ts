@@ -79,6 +79,11 @@ export class Socket {
     if (this.#topics.delete(topic)) this.#send({ k: "unsub", d: { topic } })
   }
 
+  /** Asks for a `pong`, which comes after the answers to all that was said before. */
+  ping(): void {
+    this.#send({ k: "ping", d: {} })
+  }
+
   async #connect(life: number): Promise<void> {
     this.handlers.link("connecting")
     let url: string
@@ -100,7 +105,7 @@ export class Socket {
       clearInterval(this.#ping)
       this.#ping = setInterval(() => {
         if (Date.now() - this.#lastFrameAt > SILENCE_MAX_MS) socket.close()
-        else this.#send({ k: "ping", d: {} })
+        else this.ping()
       }, PING_MS)
       this.handlers.link("open")
     }

@@ -61,6 +61,10 @@ export class Tail {
     if (changed) this.#schedule()
   }
 
+  has(id: string): boolean {
+    return this.#byId.has(id)
+  }
+
   /** Forgets everything: another filter, or a gap. */
   clear(): void {
     this.#byId.clear()

@@ -7,7 +7,7 @@ import { Ago, Bones, Empty, Head, HealthState, Trouble } from "../components/par
 import { sayProblem } from "../components/say"
 import { ActDialog, type Selection } from "../dead-letters/act-dialog"
 import { useDiscards } from "../dead-letters/discard"
-import { filterOf } from "../dead-letters/filter"
+import { filterOf, filterOfAll, finds } from "../dead-letters/filter"
 import { JobLine } from "../dead-letters/job"
 import { count } from "../format/number"
 import { parse } from "../format/time"
@@ -24,7 +24,11 @@ export default function DeadLetters() {
   const [asked, setAsked] = useState<Selection | null>(null)
   const { hidden, discard } = useDiscards()
 
-  const items = (groups.data?.items ?? []).filter((group) => !hidden.has(keyOf(group)))
+  const [text, setText] = useState("")
+  const words = text.trim()
+  const kept = (groups.data?.items ?? []).filter((group) => !hidden.has(keyOf(group)))
+  const items = words ? kept.filter((group) => finds(group, words)) : kept
+  const causes = [...new Set(kept.map((group) => cause(group.last_class, group.last_status_code)))].slice(0, 5)
   const total = items.reduce((sum, group) => sum + group.count, 0)
   const running = jobs.data?.items.filter((job) => job.state === "running" && job.kind !== "backfill") ?? []
   const open = items.filter((group) => byId.get(group.subscription_id ?? "")?.circuit === "open")
@@ -36,6 +40,14 @@ export default function DeadLetters() {
       sayProblem(error)
     }
   }
+  const askAll = async () => {
+    try {
+      const filter = await filterOfAll(items, all)
+      setAsked({ count: filter.ids?.length ?? total, filter, groups: items })
+    } catch (error) {
+      sayProblem(error)
+    }
+  }
   return (
     <>
       <Head
@@ -43,16 +55,41 @@ export default function DeadLetters() {
         sub={
           groups.data &&
           (total
-            ? `${count(total)} kept, grouped by endpoint and cause.${groups.data.complete ? "" : " Of the newest 100,000."}`
+            ? `${count(total)} ${words ? "match" : "kept"}, grouped by endpoint and cause.${groups.data.complete ? "" : " Of the newest 100,000."}`
             : undefined)
         }
       >
         {total > 0 && (
-          <Button variant="contained" onClick={() => setAsked({ count: total, filter: {}, groups: items })}>
-            Replay all {count(total)}
+          <Button variant="contained" onClick={() => void askAll()}>
+            Replay {words ? "these" : "all"} {count(total)}
           </Button>
         )}
       </Head>
+      {(kept.length > 1 || words) && (
+        <div className="line-up filters">
+          <input
+            className="field filter-field"
+            data-filter
+            type="search"
+            aria-label="Filter dead letters"
+            placeholder="Subscription, host, code, cause or reason"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          {causes.length > 1 &&
+            causes.map((one) => (
+              <button
+                key={one}
+                type="button"
+                className="chip"
+                aria-pressed={words === one}
+                onClick={() => setText(words === one ? "" : one)}
+              >
+                {one}
+              </button>
+            ))}
+        </div>
+      )}
       {running.length > 0 && (
         <section className="panel jobs" aria-label="Jobs that run">
           {running.map((job) => (
@@ -65,6 +102,13 @@ export default function DeadLetters() {
       ) : groups.isPending ? (
         <section className="panel">
           <Bones rows={4} height={56} />
+        </section>
+      ) : items.length === 0 && words ? (
+        <section className="panel">
+          <Empty title="No dead letter matches">
+            <code className="wrap">{words}</code>
+            <Button onClick={() => setText("")}>Clear the filter</Button>
+          </Empty>
         </section>
       ) : items.length === 0 ? (
         <section className="panel">

@@ -50,10 +50,12 @@ export default function Deliveries() {
   const open = (row: { id: string } | undefined) => row && navigate(`/deliveries/${row.id}${query}`)
   const close = () => navigate(`/deliveries${query}`)
   // An open row holds the list: what a person reads must not move away.
+  // By a link alone it opens before there is a list to hold.
+  const isThere = !list.isLoading
   // biome-ignore lint/correctness/useExhaustiveDependencies: acts when a row is opened
   useEffect(() => {
-    if (id) list.hold()
-  }, [id])
+    if (id && isThere) list.hold()
+  }, [id, isThere])
   const chosen = id ? rows.findIndex((row) => row.id === id) : at
   const step = (by: number) => {
     const next = Math.min(rows.length - 1, Math.max(0, chosen + by))

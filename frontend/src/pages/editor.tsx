@@ -1,6 +1,6 @@
 import Button from "@mui/material/Button"
 import { useQueryClient } from "@tanstack/react-query"
-import { type ReactNode, useEffect, useMemo, useState } from "react"
+import { useEffect, useMemo, useState } from "react"
 import { useNavigate, useParams, useSearchParams } from "react-router"
 import { api, data, Problem, send } from "../api/client"
 import { useSubscription } from "../api/queries"
@@ -9,6 +9,7 @@ import { Bones, Head, Segments, Trouble } from "../components/parts"
 import { copy, say } from "../components/say"
 import { ConditionRows } from "../editor/condition-rows"
 import { Conflict } from "../editor/conflict"
+import { convert, matchesPointer, patchOf } from "../editor/convert"
 import {
   ATTEMPTS,
   bodyOf,
@@ -20,13 +21,12 @@ import {
   filtersOf,
   typesOf,
 } from "../editor/draft"
+import { Field } from "../editor/field"
 import { Preview, useTrial } from "../editor/preview"
 import type { Sample } from "../editor/samples"
 import { UrlCheck } from "../editor/url-check"
-import { fromFilters, toFilters } from "../filter/conditions"
-import { fromExpression, toExpression } from "../filter/expression"
 import { totalMs, waits } from "../filter/retries"
-import { yaml } from "../format/snippets"
+import { subscriptionAsCli, yaml } from "../format/snippets"
 import { span } from "../format/time"
 import { SecretDialog } from "../subscriptions/secret-dialog"
 
@@ -109,7 +109,7 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
         const changed = await send<Subscription>(
           "PATCH",
           `/api/v1/subscriptions/${encodeURIComponent(base.id)}`,
-          await patchOf(draft, base),
+          patchOf(draft, base),
           { "If-Match": `"v${base.version}"` },
         )
         say(`${changed.name} is saved`)
@@ -146,7 +146,8 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
   return (
     <>
       <Head title={title} tab={title}>
-        <Button onClick={() => void copy(yaml([bodyOf(draft, true)]), "the YAML")}>Copy as YAML</Button>
+        <Button onClick={() => void copy(yaml([shareable(draft)]), "the YAML")}>Copy as YAML</Button>
+        <Button onClick={() => void copy(subscriptionAsCli(shareable(draft)), "the command")}>Copy for the CLI</Button>
         <Button variant="contained" disabled={busy} onClick={() => void save()}>
           {isNew ? "Create subscription" : "Save"}
         </Button>
@@ -184,7 +185,7 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
                 value={draft.url}
                 onChange={(event) => set({ url: event.target.value })}
               />
-              <UrlCheck url={draft.url.trim()} saved={base} />
+              <UrlCheck url={draft.url.trim()} saved={base} body={bodyOf(draft, true)} />
             </div>
           </Field>
           <Field
@@ -364,52 +365,9 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
   )
 }
 
-/** The server's pointer of a row; a test that stands alone may be named without its operator. */
-function matchesPointer(server: string, own: string): boolean {
-  return server === own || server === own.replace(/\/eq$/, "")
-}
-
-/** A merge patch that makes the filter what was written, whatever stood there before. */
-async function patchOf(draft: Draft, base: Subscription): Promise<Record<string, unknown>> {
-  const body = bodyOf(draft, false)
-  const { filters } = body
-  if (filters && base.filters) {
-    // In a merge patch what is not named stays: what was taken out is named as null.
-    body.filters = replacing(base.filters, filters)
-  }
-  return body
-}
-
-/** The merge patch that turns `from` into `to`. */
-export function replacing(from: unknown, to: unknown): unknown {
-  const isObject = (value: unknown): value is Record<string, unknown> =>
-    !!value && typeof value === "object" && !Array.isArray(value)
-  if (!isObject(from) || !isObject(to)) return to
-  const patch: Record<string, unknown> = {}
-  for (const key of Object.keys(from)) if (!(key in to)) patch[key] = null
-  for (const [key, value] of Object.entries(to)) patch[key] = replacing(from[key], value)
-  return patch
-}
-
-/** The same filter in another form, or why it cannot be. */
-function convert(draft: Draft, mode: FilterMode): Partial<Draft> | string {
-  const { filters, errors } = filtersOf(draft)
-  if (errors.fields.filter) return errors.fields.filter
-  if (mode === "json") return { json: JSON.stringify(filters, null, 2) }
-  const plain = draft.mode === "conditions" ? { rows: draft.rows, kept: draft.kept } : fromFilters(filters)
-  if (!plain) return "This filter says more than conditions can; it stays JSON."
-  if (mode === "conditions") {
-    const { where, ...kept } = plain.kept
-    const rows = typeof where === "string" ? fromExpression(where) : []
-    if (rows === null) return "This expression says more than conditions can; it stays as it is."
-    const all = [...plain.rows, ...rows]
-    if (toFilters(all, kept).errors.size) return "Two conditions would say the same; it stays as it is."
-    return { rows: all, kept }
-  }
-  const { where: rest, left } = toExpression(plain.rows)
-  if (left.length) return `Condition ${(left[0] ?? 0) + 1} cannot be said in an expression; it stays as it is.`
-  const { where, ...kept } = plain.kept
-  return { where: [rest, where].filter(Boolean).join(" && "), kept }
+/** Without its secret: what is copied is shown to others. */
+function shareable(draft: Draft): Record<string, unknown> {
+  return bodyOf({ ...draft, secret: "" }, true)
 }
 
 function schedule(attempts: number): string {
@@ -425,35 +383,4 @@ function useUnsaved(dirty: boolean): void {
     window.addEventListener("beforeunload", ask)
     return () => window.removeEventListener("beforeunload", ask)
   }, [dirty])
-}
-
-function Field({
-  label,
-  hint,
-  id,
-  error,
-  children,
-}: {
-  label: string
-  hint?: string
-  id?: string
-  error?: string
-  children: ReactNode
-}) {
-  return (
-    <div className="form-line">
-      <div>
-        {id ? <label htmlFor={id}>{label}</label> : <span className="form-label">{label}</span>}
-        {hint && <div className="muted small">{hint}</div>}
-      </div>
-      <div className="grow">
-        {children}
-        {error && (
-          <p className="field-error" role="alert">
-            {error}
-          </p>
-        )}
-      </div>
-    </div>
-  )
 }

@@ -1,7 +1,7 @@
 import Button from "@mui/material/Button"
 import Menu from "@mui/material/Menu"
 import MenuItem from "@mui/material/MenuItem"
-import { useMemo, useState } from "react"
+import { lazy, Suspense, useMemo, useState } from "react"
 import { useNavigate, useSearchParams } from "react-router"
 import { useGroups, useLedger, useSubscriptionStats, useSubscriptions } from "../api/queries"
 import type { LedgerLine, Subscription } from "../api/types"
@@ -16,6 +16,8 @@ import { DeleteDialog } from "../subscriptions/delete-dialog"
 import { deadBySubscription, figuresOf, healthOf, type Line, worstFirst } from "../subscriptions/health"
 import { SubscriptionRow } from "../subscriptions/row"
 import { RowMenu } from "../subscriptions/row-menu"
+
+const ImportDialog = lazy(() => import("../subscriptions/import-dialog"))
 
 const CHIPS = [
   ["all", "All"],
@@ -103,6 +105,7 @@ export default function Subscriptions() {
   return (
     <div className="fill">
       <Head title="Subscriptions" sub={total === undefined ? undefined : `${count(shown.length)} of ${count(total)}`}>
+        <Button onClick={() => setSearch({ import: "" }, { replace: true })}>Import</Button>
         <Button variant="contained" onClick={() => navigate("/subscriptions/new")}>
           New subscription
         </Button>
@@ -148,6 +151,7 @@ export default function Subscriptions() {
               <Button variant="contained" onClick={() => navigate("/subscriptions/new")}>
                 New subscription
               </Button>
+              <Button onClick={() => setSearch({ import: "" }, { replace: true })}>Import</Button>
               <Button onClick={() => navigate("/welcome")}>First steps</Button>
             </div>
           </Empty>
@@ -245,6 +249,11 @@ export default function Subscriptions() {
           />
         )}
       </Menu>
+      {search.has("import") && list.data && (
+        <Suspense fallback={null}>
+          <ImportDialog existing={list.data} onClose={() => setSearch({}, { replace: true })} />
+        </Suspense>
+      )}
       {deleting && <DeleteDialog subscription={deleting} onClose={() => setDeleting(null)} />}
     </div>
   )

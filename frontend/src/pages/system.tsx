@@ -10,6 +10,7 @@ import { JobLine } from "../dead-letters/job"
 import { count, plural } from "../format/number"
 import { parse, span } from "../format/time"
 import { useFeedState } from "../live/use-feed"
+import { DispatchPanel } from "../system/dispatch"
 
 export default function System() {
   const health = useHealth()
@@ -49,6 +50,7 @@ export default function System() {
           <Balance />
         </div>
         <div className="stack">
+          <DispatchPanel />
           <Jobs />
           <Configuration />
           <Keys />

@@ -105,6 +105,7 @@ export default function Welcome() {
         <div className="line-up known">
           <span className="muted">Already know what you want?</span>
           <Button onClick={() => navigate("/subscriptions/new")}>New subscription</Button>
+          <Button onClick={() => navigate("/subscriptions?import")}>Import YAML</Button>
           <Button onClick={() => navigate("/?overview")}>Overview</Button>
         </div>
       </div>

@@ -8,23 +8,23 @@ import { useState } from "react"
 import type { Subscription } from "../api/types"
 import { say, sayProblem } from "../components/say"
 import { plural } from "../format/number"
-import { pause, remove, resume } from "./acts"
+import { goOn, pause, remove } from "./acts"
 
 const AT_ONCE = 4
 
 /** Does the same with many, a few at a time; how many it was done with. */
-export async function each(
-  ids: readonly string[],
-  act: (id: string) => Promise<unknown>,
+export async function each<T>(
+  all: readonly T[],
+  act: (one: T) => Promise<unknown>,
   told?: (done: number) => void,
 ): Promise<number> {
   let [next, done] = [0, 0]
   let first: unknown
   const worker = async () => {
-    while (next < ids.length && first === undefined) {
-      const id = ids[next++] as string
+    while (next < all.length && first === undefined) {
+      const one = all[next++] as T
       try {
-        await act(id)
+        await act(one)
         done += 1
         told?.(done)
       } catch (error) {
@@ -42,19 +42,15 @@ export function BulkBar({ chosen, clear }: { chosen: readonly Subscription[]; cl
   const [busy, setBusy] = useState<string | null>(null)
   const [asks, setAsks] = useState(false)
   if (!chosen.length) return null
-  const run = async (act: (id: string) => Promise<unknown>, did: string) => {
+  const run = async (act: (one: Subscription) => Promise<unknown>, did: string) => {
     setAsks(false)
     setBusy(`0 of ${chosen.length}`)
     let done = 0
     try {
-      await each(
-        chosen.map((one) => one.id),
-        act,
-        (count) => {
-          done = count
-          setBusy(`${count} of ${chosen.length}`)
-        },
-      )
+      await each(chosen, act, (count) => {
+        done = count
+        setBusy(`${count} of ${chosen.length}`)
+      })
       say(`${plural(chosen.length, "subscription")} ${did}`)
       clear()
     } catch (error) {
@@ -77,10 +73,10 @@ export function BulkBar({ chosen, clear }: { chosen: readonly Subscription[]; cl
         </span>
       )}
       <span className="grow" />
-      <Button disabled={!!busy} onClick={() => void run(pause, "paused")}>
+      <Button disabled={!!busy} onClick={() => void run(({ id }) => pause(id), "paused")}>
         Pause
       </Button>
-      <Button disabled={!!busy} onClick={() => void run(resume, "resumed")}>
+      <Button disabled={!!busy} onClick={() => void run(goOn, "resumed")}>
         Resume
       </Button>
       <Button disabled={!!busy} color="error" onClick={() => setAsks(true)}>
@@ -105,7 +101,7 @@ export function BulkBar({ chosen, clear }: { chosen: readonly Subscription[]; cl
             <Button variant="text" onClick={() => setAsks(false)}>
               Cancel
             </Button>
-            <Button variant="contained" color="error" onClick={() => void run(remove, "deleted")}>
+            <Button variant="contained" color="error" onClick={() => void run(({ id }) => remove(id), "deleted")}>
               Delete {chosen.length}
             </Button>
           </DialogActions>

@@ -4,7 +4,7 @@ import { useNavigate } from "react-router"
 import type { Subscription } from "../api/types"
 import { copy, say, sayProblem } from "../components/say"
 import { yaml } from "../format/snippets"
-import { circuit, pause, resume, specOf, test } from "./acts"
+import { circuit, enable, pause, resume, specOf, test } from "./acts"
 
 /** The menu of one subscription: in the list, and on its own page. */
 export function RowMenu({
@@ -53,14 +53,18 @@ export function RowMenu({
       </Item>
       <Item onClick={go(`/subscriptions/${id}/edit`)}>Edit</Item>
       <Item onClick={go(`/subscriptions/new?copy=${id}`)}>Duplicate</Item>
-      <Item
-        onClick={run(
-          () => (paused ? resume(id) : pause(id)),
-          paused ? `${name} goes on` : `${name} is paused; deliveries queue up`,
-        )}
-      >
-        {paused ? "Resume" : "Pause"}
-      </Item>
+      {subscription.state === "disabled" ? (
+        <Item onClick={run(() => enable(id), `${name} is enabled again`)}>Enable</Item>
+      ) : (
+        <Item
+          onClick={run(
+            () => (paused ? resume(id) : pause(id)),
+            paused ? `${name} goes on` : `${name} is paused; deliveries queue up`,
+          )}
+        >
+          {paused ? "Resume" : "Pause"}
+        </Item>
+      )}
       {subscription.circuit !== "closed" && (
         <Item onClick={run(() => circuit(id, "probe"), "Probing: one attempt is made now")}>Probe now</Item>
       )}

@@ -1,0 +1,196 @@
+// The life of a subscription: checked, made, edited, tested, its secret rotated, imported, handled in bulk, deleted.
+import assert from "node:assert/strict"
+import { after, before, describe, it } from "node:test"
+import { launch, open, startReceiver, startServer, until, violations } from "./support.mjs"
+
+describe("a subscription's life", () => {
+  let server
+  let receiver
+  let browser
+  before(async () => {
+    receiver = await startReceiver({ "/down": { status: 503, body: "no" } })
+    server = await startServer()
+    browser = await launch()
+  })
+  after(async () => {
+    await browser?.close()
+    await server?.stop()
+    await receiver?.stop()
+  })
+  const all = async () => (await server.get("/api/v1/subscriptions?limit=500")).items
+  const named = async (name) => (await all()).find((one) => one.name === name)
+
+  it("is made, edited and tested", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    await go("/subscriptions/new")
+    await page.getByLabel("Name").fill("Gateway")
+    await page.getByLabel("Send to").fill(`${receiver.url}/one`)
+    await page.getByLabel("Event types").fill("payment.**, log.error")
+    await page.getByRole("button", { name: "Create subscription" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Done" }).click()
+    await page.getByRole("heading", { level: 1, name: "Gateway" }).waitFor()
+    await page.getByRole("button", { name: "Edit" }).click()
+    await page.getByLabel("Name").fill("Payment gateway")
+    await page.getByLabel("Send to").fill(`${receiver.url}/two`)
+    await page.getByLabel("Event types").fill("payment.**")
+    await page.locator("#attempts").fill("5")
+    await page.getByText("5 attempts over 15 s").waitFor()
+    await page.getByText("1 s 2 s 4 s 8 s then dead letter").waitFor()
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByRole("heading", { level: 1, name: "Payment gateway" }).waitFor()
+    const saved = await named("Payment gateway")
+    assert.deepEqual(
+      [saved.url, saved.events, saved.retry.max_attempts],
+      [`${receiver.url}/two`, ["payment.**"], 5],
+      JSON.stringify(saved),
+    )
+    await page.getByRole("main").getByRole("button", { name: "Send test event" }).click()
+    await page.getByRole("button", { name: "Follow it" }).click()
+    const inspector = page.getByRole("complementary", { name: "Delivery" })
+    await inspector.getByText("delivered").first().waitFor()
+    await inspector.getByText("test", { exact: true }).waitFor()
+    assert.deepEqual(faults, [])
+    await close()
+  })
+
+  it("tells what its receiver makes of a check, before and after it is saved", async (test) => {
+    if ([404, 405].includes((await server.call("POST", "/api/v1/subscriptions/check", {})).status))
+      return test.skip("this server checks only what is saved")
+    const { page, go, close } = await open(browser, server)
+    await go("/subscriptions/new")
+    await page.getByLabel("Send to").fill(`${receiver.url}/fresh`)
+    await page.getByRole("button", { name: "Check" }).click()
+    await page.getByText(/^200 OK in \d/).waitFor()
+    await page.getByLabel("Send to").fill(`${receiver.url}/down`)
+    await page.getByRole("button", { name: "Check" }).click()
+    await page.getByText(/^503 Service Unavailable after \d/).waitFor()
+    await page.getByLabel("Send to").fill("http://127.0.0.1:1/")
+    await page.getByRole("button", { name: "Check" }).click()
+    await page.getByText(/^Connection refused after/).waitFor()
+    await close()
+  })
+
+  it("gets another secret while the old one still signs", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    const { id } = await named("Payment gateway")
+    await go(`/subscriptions/${id}`)
+    const secrets = page.getByRole("region", { name: "Secrets" })
+    await secrets.getByText("key 1", { exact: true }).waitFor()
+    await secrets.getByLabel("Rotate; both sign for").selectOption({ label: "1 hour" })
+    await secrets.getByRole("button", { name: "Rotate secret" }).click()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByText("for 1 hour").waitFor()
+    await dialog.getByRole("button", { name: "Reveal" }).click()
+    const secret = await dialog.locator("[data-secret]").textContent()
+    assert.match(secret, /^whsec_[A-Za-z0-9+/=]{20,}$/)
+    await dialog.getByRole("button", { name: "Done" }).click()
+    await secrets.getByText("key 2", { exact: true }).waitFor()
+    await secrets.getByText(/signs for another (1 h|60 min|59 min)/).waitFor()
+    await secrets.getByRole("button", { name: "Reveal" }).first().click()
+    await dialog.getByText("audit log").waitFor()
+    await dialog.getByRole("button", { name: "Done" }).click()
+    await page.getByRole("main").getByRole("button", { name: "Send test event" }).click()
+    await page.getByRole("button", { name: "Follow it" }).click()
+    await page.getByRole("tab", { name: "Verify" }).click()
+    await page.getByText("two keys sign while the secret is being rotated").waitFor()
+    await go("/system")
+    await page
+      .getByRole("region", { name: "Audit log" })
+      .getByText(/reveal/)
+      .first()
+      .waitFor()
+    assert.deepEqual(faults, [])
+    await close()
+  })
+
+  it("comes from YAML, with a plan before anything is done", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    await go("/subscriptions")
+    await page.getByRole("button", { name: "Import" }).click()
+    const dialog = page.getByRole("dialog")
+    const text = dialog.getByLabel("Subscriptions as YAML or JSON")
+    await text.fill("- name: [")
+    await dialog.getByRole("alert").waitFor()
+    const entry = (name, path, more = "") =>
+      `- name: ${name}\n  url: ${receiver.url}${path}\n  events: [payment.**]\n${more}`
+    await text.fill(
+      entry("Payment gateway", "/three") + entry("Fraud desk", "/ok", "  filters: {source: 'payment-.*'}\n"),
+    )
+    await dialog.getByText("1 create, 1 change").waitFor()
+    await dialog.getByRole("listitem").filter({ hasText: "Payment gateway" }).getByText("url").waitFor()
+    assert.equal(await named("Fraud desk"), undefined, "nothing is done before it is applied")
+    assert.deepEqual(await violations(page), [])
+    await dialog.getByRole("button", { name: "Apply 2 changes" }).click()
+    await dialog.waitFor({ state: "detached" })
+    await page.getByRole("row", { name: /Fraud desk/ }).waitFor()
+    const changed = await named("Payment gateway")
+    assert.equal(changed.url, `${receiver.url}/three`)
+    assert.equal(changed.retry.max_attempts, 5, "what the text does not name stays")
+    assert.deepEqual((await named("Fraud desk")).filters, { source: "payment-.*" })
+
+    // From a file, where one of them cannot be.
+    await page.getByRole("button", { name: "Import" }).click()
+    const file = `${entry("Lake", "/lake")}${entry("Odd", "/odd", "  filters: {metadata: {amount: {nearly: 5}}}\n")}`
+    await dialog
+      .getByLabel("or a file")
+      .setInputFiles({ name: "subs.yaml", mimeType: "application/yaml", buffer: Buffer.from(file) })
+    await dialog.getByText("2 create").waitFor()
+    await dialog.getByRole("button", { name: "Apply 2 changes" }).click()
+    await dialog.getByText("1 done, 1 failed").waitFor()
+    await dialog
+      .getByRole("listitem")
+      .filter({ hasText: "Odd" })
+      .getByText(/nearly/)
+      .waitFor()
+    await dialog.getByRole("button", { name: "Close" }).click()
+    assert.ok(await named("Lake"))
+    assert.equal(await named("Odd"), undefined)
+    assert.deepEqual(faults, [])
+    await close()
+  })
+
+  it("is paused, resumed and deleted with others that a filter finds", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    for (const number of [1, 2, 3])
+      await server.post("/api/v1/subscriptions", { name: `Bulk ${number}`, url: `${receiver.url}/b`, events: ["b.*"] })
+    await go("/subscriptions")
+    await page.getByLabel("Filter subscriptions").fill("bulk")
+    await page.getByText(/^3 of /).waitFor()
+    await page.getByLabel("Choose all that are shown").check()
+    const bar = page.getByRole("region", { name: "Chosen subscriptions" })
+    await bar.getByText("3 subscriptions chosen").waitFor()
+    await bar.getByRole("button", { name: "Pause" }).click()
+    const states = async () => (await all()).filter((one) => one.name.startsWith("Bulk")).map((one) => one.state)
+    await until("they are paused", async () => (await states()).every((state) => state === "paused"))
+    assert.equal((await named("Payment gateway")).state, "active", "others go on")
+    await page.getByLabel("Choose all that are shown").check()
+    await bar.getByRole("button", { name: "Resume" }).click()
+    await until("they go on", async () => (await states()).every((state) => state === "active"))
+    await page.getByLabel("Choose all that are shown").check()
+    await bar.getByRole("button", { name: "Delete…" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Delete 3" }).click()
+    await until("they are gone", async () => (await states()).length === 0)
+    await page.getByText("No subscription matches").waitFor()
+    assert.deepEqual(faults, [])
+    await close()
+  })
+
+  it("is deleted only by its name where it got traffic today", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    const { id } = await named("Payment gateway")
+    await go(`/subscriptions/${id}`)
+    await page.getByRole("button", { name: "More acts" }).click()
+    await page.getByRole("menuitem", { name: "Delete…" }).click()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByText("It got traffic within the last 24 hours").waitFor()
+    const confirm = dialog.getByRole("button", { name: "Delete", exact: true })
+    assert.ok(await confirm.isDisabled())
+    await dialog.getByLabel(/Type its name/).fill("Payment gateway")
+    await confirm.click()
+    await page.getByRole("heading", { level: 1, name: "Subscriptions" }).waitFor()
+    assert.equal(await named("Payment gateway"), undefined)
+    await page.getByRole("row", { name: /Payment gateway/ }).waitFor({ state: "detached" })
+    assert.deepEqual(faults, [])
+    await close()
+  })
+})

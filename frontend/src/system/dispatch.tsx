@@ -1,0 +1,130 @@
+/** Whether webhooks go out at all, and what a person can do about it while receivers are worked on. */
+
+import Button from "@mui/material/Button"
+import Dialog from "@mui/material/Dialog"
+import DialogActions from "@mui/material/DialogActions"
+import DialogContent from "@mui/material/DialogContent"
+import DialogTitle from "@mui/material/DialogTitle"
+import { useQueryClient } from "@tanstack/react-query"
+import { useState } from "react"
+import { Problem, send } from "../api/client"
+import { useDispatch } from "../api/queries"
+import { Icon } from "../components/icon"
+import { Ago, Bones, Missing, Trouble } from "../components/parts"
+import { say, sayProblem } from "../components/say"
+import { count, plural } from "../format/number"
+import { parse } from "../format/time"
+
+type Act = "pause" | "drain"
+
+const ASKS: Record<Act, { title: string; text: string; button: string }> = {
+  pause: {
+    title: "Pause all deliveries?",
+    text: "Nothing is sent to anybody until you resume, also over a restart. Events are taken and matched as ever, what waits is kept, and attempts under way end.",
+    button: "Pause dispatch",
+  },
+  drain: {
+    title: "Drain this server?",
+    text: "It takes no more events, lets attempts under way end, and stops. What waits is kept for the next start.",
+    button: "Drain",
+  },
+}
+
+export function DispatchPanel() {
+  const client = useQueryClient()
+  const { data: dispatch, error, isPending, refetch } = useDispatch()
+  const [asks, setAsks] = useState<Act | null>(null)
+  const [busy, setBusy] = useState(false)
+  const paused = dispatch?.state === "paused"
+  const run = async (path: string, done: string) => {
+    setAsks(null)
+    setBusy(true)
+    try {
+      await send("POST", path)
+      say(done)
+    } catch (problem) {
+      if (problem instanceof Problem && problem.isMissing) say("– This server cannot do that from here")
+      else sayProblem(problem)
+    } finally {
+      setBusy(false)
+      await client.invalidateQueries()
+    }
+  }
+  return (
+    <section className="panel" aria-label="Dispatch">
+      <div className="panel-head">
+        <h2>Dispatch</h2>
+        {dispatch && (
+          <span className={`state tone-${paused ? "queued" : "delivered"}`}>
+            <Icon id={paused ? "pause" : "tick"} />
+            <span className="word">{paused ? "paused" : "running"}</span>
+          </span>
+        )}
+      </div>
+      <div className="panel-body stack">
+        {error && dispatch === undefined ? (
+          <Trouble error={error} what="The dispatch" retry={() => void refetch()} />
+        ) : isPending ? (
+          <Bones rows={1} height={32} />
+        ) : !dispatch ? (
+          <Missing what="– This server cannot hold deliveries back as a whole." />
+        ) : (
+          <>
+            <p className="muted">
+              {paused ? (
+                <>
+                  Nothing is sent since <Ago at={parse(dispatch.since)} />.{" "}
+                </>
+              ) : (
+                "Webhooks go out. "
+              )}
+              {plural(dispatch.waiting, "delivery waits", "deliveries wait")}, {count(dispatch.attempting)} under way.
+            </p>
+            <div className="line-up">
+              {paused ? (
+                <Button
+                  variant="contained"
+                  disabled={busy}
+                  onClick={() => void run("/api/v1/dispatch/resume", "Webhooks go out again")}
+                >
+                  Resume dispatch
+                </Button>
+              ) : (
+                <Button disabled={busy} onClick={() => setAsks("pause")}>
+                  Pause dispatch…
+                </Button>
+              )}
+              <Button variant="text" color="error" disabled={busy} onClick={() => setAsks("drain")}>
+                Drain…
+              </Button>
+            </div>
+          </>
+        )}
+      </div>
+      {asks && (
+        <Dialog open onClose={() => setAsks(null)} fullWidth maxWidth="xs" aria-labelledby="dispatch-title">
+          <DialogTitle id="dispatch-title">{ASKS[asks].title}</DialogTitle>
+          <DialogContent>
+            <p>{ASKS[asks].text}</p>
+          </DialogContent>
+          <DialogActions>
+            <Button variant="text" onClick={() => setAsks(null)}>
+              Cancel
+            </Button>
+            <Button
+              variant="contained"
+              color={asks === "drain" ? "error" : "primary"}
+              onClick={() =>
+                void (asks === "pause"
+                  ? run("/api/v1/dispatch/pause", "Paused: nothing is sent until you resume")
+                  : run("/api/v1/drain", "Draining: attempts under way end, then it stops"))
+              }
+            >
+              {ASKS[asks].button}
+            </Button>
+          </DialogActions>
+        </Dialog>
+      )}
+    </section>
+  )
+}
