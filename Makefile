@@ -56,7 +56,7 @@ fuzz: setup ## Feed anything to all that reads what others send: make fuzz SECON
 	@scripts/fuzz.sh $(or $(SECONDS),20) $(ARGS)
 
 bench: setup ## Measure, each figure against a ceiling of the same run
-	cargo bench --workspace --locked --bench end_to_end --bench server --bench past --bench ingest --bench matching
+	cargo bench --workspace --locked --bench end_to_end --bench server --bench past --bench ingest --bench shippers --bench matching
 
 fmt: ## Format the code
 	cargo fmt --all

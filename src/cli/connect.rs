@@ -94,7 +94,10 @@ fn fill(snippet: &str, server: &str, key: Option<&str>) -> String {
     let port =
         url.as_ref().and_then(Url::port_or_known_default).map_or_else(|| PORT.to_owned(), |port| port.to_string());
     let snippet = snippet.replace(URL, "\0").replace(HOST, host).replace(PORT, &port).replace('\0', server);
-    key.map_or(snippet.clone(), |key| snippet.replace(KEY, key))
+    match key {
+        Some(key) => snippet.replace(KEY, key),
+        None => snippet,
+    }
 }
 
 #[cfg(test)]
