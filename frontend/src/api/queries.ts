@@ -19,6 +19,7 @@ import type {
   Receiver,
   Secrets,
   Series,
+  Setting,
   Subscription,
   SubscriptionStats,
 } from "./types"
@@ -283,7 +284,7 @@ export function useSecrets(id: string) {
 export function useConfig() {
   return useQuery({
     queryKey: ["config"],
-    queryFn: () => ask<Record<string, unknown>>("/api/v1/config"),
+    queryFn: async () => (await ask<{ settings: Setting[] }>("/api/v1/config"))?.settings ?? null,
     staleTime: 60_000,
   })
 }

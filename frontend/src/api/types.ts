@@ -148,3 +148,10 @@ export interface Received {
   /** What it was answered with. */
   answered: number
 }
+
+/** One of `GET /config`: how a setting would be written, and where it came from. */
+export interface Setting {
+  key: string
+  value: string
+  origin: string
+}

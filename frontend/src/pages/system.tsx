@@ -2,6 +2,7 @@ import { useState } from "react"
 import type { Problem } from "../api/client"
 import { signOut } from "../api/login"
 import { useAudit, useConfig, useHealth, useJobs, useKeys, useLedger, useStats } from "../api/queries"
+import type { Setting } from "../api/types"
 import { Code } from "../components/code"
 import { Icon } from "../components/icon"
 import { Ago, Bones, Clock, Head, Missing, Trouble } from "../components/parts"
@@ -189,6 +190,11 @@ function Jobs() {
   )
 }
 
+/** As in a file of settings, with where it came from. */
+function written({ key, value, origin }: Setting) {
+  return `${key} = ${value || "–"}${origin === "default" ? "" : `   # ${origin}`}`
+}
+
 function Configuration() {
   const { data: config } = useConfig()
   return (
@@ -198,8 +204,8 @@ function Configuration() {
       </div>
       <div className="panel-body">
         {config ? (
-          <Code label="Configuration, secrets masked" maxHeight={320}>
-            {JSON.stringify(config, null, 2)}
+          <Code label="Configuration" maxHeight={320}>
+            {config.map(written).join("\n")}
           </Code>
         ) : (
           <Missing what="–  This server does not tell it here; see loghorn config list --origins." />
