@@ -64,9 +64,15 @@ describe("a subscription's life", () => {
     await page.getByLabel("Send to").fill(`${receiver.url}/down`)
     await page.getByRole("button", { name: "Check" }).click()
     await page.getByText(/^503 Service Unavailable after \d/).waitFor()
-    await page.getByLabel("Send to").fill("http://127.0.0.1:1/")
+    // One that has just gone: nobody listens there.
+    const gone = await startReceiver({})
+    await gone.stop()
+    await page.getByLabel("Send to").fill(gone.url)
     await page.getByRole("button", { name: "Check" }).click()
     await page.getByText(/^Connection refused after/).waitFor()
+    await page.getByLabel("Send to").fill("http://127.0.0.1:22/")
+    await page.getByRole("button", { name: "Check" }).click()
+    await page.getByText(/port 22 belongs to a service/).waitFor()
     await close()
   })
 
