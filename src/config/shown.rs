@@ -61,6 +61,7 @@ impl Config {
             "ingest.max_event" => size(self.limits.event_bytes_max),
             "ingest.max_body" => size(self.body_bytes_max),
             "ingest.queue_bytes" => size(self.ingest_queue_bytes),
+            "ingest.elasticsearch_version" => self.elastic_version.to_string(),
             "notices.backlog" => self.backlog_high.to_string(),
             "retention.events" => span(self.retention.events),
             "retention.deliveries" => span(self.retention.deliveries),

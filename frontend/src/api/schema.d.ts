@@ -34,6 +34,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings that this server runs with, and where each came from. */
+        get: operations["get /api/v1/config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -245,7 +262,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events, newest first. A page ends early at about 8 MiB of events, with a `next_cursor`. */
+        /**
+         * Events, newest first.
+         * @description A page ends early at about 8 MiB of events, with a `next_cursor`.
+         */
         get: operations["get /api/v1/events"];
         put?: never;
         /** Take one event, a JSON array of them, or NDJSON. Answers once they are on disk. */
@@ -2605,6 +2625,29 @@ export interface components {
             /** @description The token of a link. */
             token?: string | null;
         };
+        /** @description A setting, as people write it. */
+        Setting: {
+            /**
+             * @description Its name.
+             * @example delivery.timeout
+             */
+            key: string;
+            /**
+             * @description A flag, an environment variable, a file, or `default`.
+             * @example loghorn.toml
+             */
+            origin: string;
+            /**
+             * @description Its value; empty where it is not set and nothing stands for it.
+             * @example 10s
+             */
+            value: string;
+        };
+        /** @description The settings that this server runs with; there are no secrets among them. */
+        Settings: {
+            /** @description All of them. */
+            settings: components["schemas"]["Setting"][];
+        };
         /** @description What a shadow would have sent: how much in all, and one page of the events. */
         Shadowed: {
             /** @description Events of this page, newest first. */
@@ -2921,6 +2964,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get /api/v1/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
                 };
             };
         };

@@ -136,7 +136,7 @@ mod tests {
         }
         assert!(!text.contains('\u{1b}'));
         screen.is_open = true;
-        assert!(drawn(&screen).contains("\"circuit\": \"open\""), "{}", drawn(&screen));
+        assert!(drawn(&screen).contains("\"name\": \"scm\""), "{}", drawn(&screen));
         screen.trouble = Some("cannot reach Loghorn".into());
         assert!(drawn(&screen).contains("cannot reach Loghorn"));
     }
