@@ -27,7 +27,9 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Value, Fail> {
         let words = error.to_string();
         Fail::new(Exit::Refused, format!("{name} is no YAML: {}", words.lines().next().unwrap_or_default()))
     };
-    serde_saphyr::from_str(text).map_err(wrong)
+    // Of YAML 1.2: `no` and `y` are names like others.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(wrong)
 }
 
 /// A value whose members stand in the order for people.
@@ -61,6 +63,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_true_and_false_are_booleans() {
+        let read = read("{name: y, country: no, on: off, enabled: true}", "f").unwrap();
+        assert_eq!(read, serde_json::json!({"name": "y", "country": "no", "on": "off", "enabled": true}));
+    }
 
     #[test]
     fn what_is_written_is_read_as_the_same() {
