@@ -81,15 +81,17 @@ describe("every page", () => {
   })
 
   it("fits what lies between", async () => {
-    for (const width of [768, 1024, 1280]) {
-      const { page, go, close } = await open(browser, server, { width, height: 800 })
-      for (const [name, path] of Object.entries(pages)) {
-        await go(path)
+    const { page, go, close } = await open(browser, server)
+    for (const [name, path] of Object.entries(pages)) {
+      await page.setViewportSize({ width: 1280, height: 800 })
+      await go(path)
+      for (const width of [1280, 1024, 768]) {
+        await page.setViewportSize({ width, height: 800 })
         if (shots && name !== "edit") await page.screenshot({ path: `${shots}/${name}-${width}.png` })
         assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${name} at ${width}`)
       }
-      await close()
     }
+    await close()
   })
 
   it("follows the system's colours without a reload", async () => {
