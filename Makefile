@@ -30,7 +30,7 @@ test: ## Run all tests
 	cargo test --workspace --locked --features failpoints
 	@scripts/dashboard.sh test
 
-test-browser: dashboard ## Test the dashboard in a real browser alone, which is installed where it is missing
+test-browser: dashboard ## Test the dashboard in a real browser, which is installed where it is missing
 	@scripts/setup.sh --browser
 	cargo build --locked --features failpoints
 	@scripts/dashboard.sh browser

@@ -32,7 +32,7 @@ has curl || optional="$optional curl"
 has jq || optional="$optional jq"
 
 # Tests of the dashboard run in it, and pictures are taken with it.
-case "${1:-}" in --test | --browser | --pictures) has chromium || optional="$optional chromium" ;; esac
+case "${1:-}" in --browser | --pictures) has chromium || optional="$optional chromium" ;; esac
 # With it a quarter of an hour passes in a minute and a half.
 [ "${1:-}" != --pictures ] || has faketime || optional="$optional faketime"
 installs_syslog_ng=

@@ -135,7 +135,7 @@ pub struct Page<T> {
 )]
 pub(crate) struct Document;
 
-/// Says how a key is shown.
+/// Says how a key is shown, and gives each operation a name of its own.
 struct Security;
 
 impl utoipa::Modify for Security {
@@ -144,6 +144,14 @@ impl utoipa::Modify for Security {
             "Needed where the server is not open. `X-API-Key` carries it too; the routes of log shippers take it in \
              their own forms.",
         ));
+        // A route that takes both methods is one function here, and two for whoever generates a client.
+        for item in document.paths.paths.values_mut() {
+            if let (Some(post), Some(put)) = (&item.post, &mut item.put)
+                && post.operation_id == put.operation_id
+            {
+                put.operation_id = put.operation_id.take().map(|name| name + "_by_put");
+            }
+        }
         document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(key.build()));
     }
 }
