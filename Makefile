@@ -10,7 +10,7 @@ ifeq ($(origin CXX),default)
 export CXX = $(if $(ccache),ccache )g++
 endif
 
-.PHONY: help setup dashboard run test test-browser test-shippers screenshots soak mutants fuzz bench fmt lint openapi
+.PHONY: help setup dashboard run demo test test-browser test-shippers screenshots soak mutants fuzz bench fmt lint openapi
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -23,6 +23,9 @@ dashboard: ## Build the dashboard, where its sources changed and npm is installe
 
 run: setup dashboard ## Start the server: make run ARGS="--bind 127.0.0.1:9000"
 	cargo run --release --locked -- serve $(ARGS)
+
+demo: setup dashboard ## Run a shop to look at: make demo ARGS="--rate 100"
+	cargo run --release --locked -- demo $(ARGS)
 
 test: ## Run all tests
 	@scripts/setup.sh --test

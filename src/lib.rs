@@ -9,6 +9,7 @@ mod certificate;
 pub mod cli;
 pub mod config;
 mod connections;
+mod demo;
 mod files;
 mod listener;
 mod telemetry;

@@ -4,19 +4,20 @@ mod api;
 mod audit;
 mod backfill;
 mod circuit;
-mod client;
+pub(crate) mod client;
 mod completion;
 mod conditions;
 mod config_list;
 mod connect;
 mod delivery;
+mod demo;
 mod dispatch;
 mod dlq;
 mod dlq_export;
 mod doctor;
 mod event;
 mod explain;
-mod fail;
+pub(crate) mod fail;
 mod filter;
 mod filter_args;
 mod job;
@@ -33,7 +34,7 @@ mod progress;
 mod secret;
 mod secret_file;
 mod shadow;
-mod signature;
+pub(crate) mod signature;
 mod status;
 mod sub;
 mod sub_apply;
@@ -127,6 +128,8 @@ enum Command {
     /// Run the server
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// Run a shop with receivers on a server of its own, to look at or as a test of the whole
+    Demo(demo::DemoArgs),
     /// Show how the server is
     Status(status::StatusArgs),
     /// Watch the server on the whole terminal
@@ -312,6 +315,7 @@ impl Command {
     async fn run(self, context: &Context) -> Result<Exit, Fail> {
         match self {
             Self::Serve(_) => Ok(Exit::Ok),
+            Self::Demo(args) => args.run(context).await,
             Self::Status(args) => args.run(context).await,
             Self::Top(args) => args.run(context).await,
             Self::Tail(args) => args.run(context).await,
@@ -343,7 +347,7 @@ impl Command {
 
 /// The time, for what people read and for checking signatures.
 #[expect(clippy::disallowed_methods, reason = "a command runs once, for a person, now")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -117,7 +117,8 @@ impl TopArgs {
     }
 }
 
-fn read_keys(tell: &mpsc::Sender<KeyEvent>) {
+/// Tells each key that is pressed, until nobody wants one any more.
+pub(super) fn read_keys(tell: &mpsc::Sender<KeyEvent>) {
     while !tell.is_closed() {
         match event::poll(KEY_WAIT) {
             Ok(true) => match event::read() {
