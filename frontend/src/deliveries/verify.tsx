@@ -1,13 +1,10 @@
 /** How the signature is checked: what is signed, and code for the receiver's side. */
 
-import { useState } from "react"
 import { useReceiver } from "../api/queries"
 import type { Attempt } from "../api/types"
-import { Code } from "../components/code"
 import { Icon } from "../components/icon"
-import { CopyButton, Segments } from "../components/parts"
+import { VerifierCode } from "../components/verifier-code"
 import { span } from "../format/time"
-import { LANGUAGES, type Language, verifier } from "../format/verifiers"
 import { ageOf, deliveryOf } from "../welcome/receiver"
 
 export function VerifyTab({
@@ -19,7 +16,6 @@ export function VerifyTab({
   subscriptionId?: string | null
   body: string | undefined
 }) {
-  const [language, setLanguage] = useState<Language>("Python")
   const headers = lower(attempt.request.headers)
   const [id, timestamp, signature] = [headers["webhook-id"], headers["webhook-timestamp"], headers["webhook-signature"]]
   const { data: receiver } = useReceiver()
@@ -75,16 +71,7 @@ export function VerifyTab({
           </>
         )}
       </dl>
-      <Segments
-        label="Language"
-        value={language}
-        options={LANGUAGES.map((name) => [name, name] as const)}
-        onChange={setLanguage}
-      />
-      <div className="text-box">
-        <Code label={`Verification in ${language}`}>{verifier(language)}</Code>
-        <CopyButton text={verifier(language)} what="the code" />
-      </div>
+      <VerifierCode />
     </div>
   )
 }

@@ -98,10 +98,18 @@ describe("words", () => {
       cause("http_5xx", 503),
       cause("timeout_response", null),
       cause("http_4xx", 418),
+      cause("refused", 200),
       cause(null, null),
-    ]).toEqual(["503 Service Unavailable", "Timed out waiting for an answer", "418", "Unknown cause"])
+    ]).toEqual([
+      "503 Service Unavailable",
+      "Timed out waiting for an answer",
+      "418",
+      "Not taken, whatever the code says",
+      "Unknown cause",
+    ])
     expect(
       [
+        verdict("refused", 200),
         verdict("http_5xx", 503),
         verdict("http_4xx", 401),
         verdict("http_4xx", 410),
@@ -111,7 +119,7 @@ describe("words", () => {
         verdict("blocked", null),
         verdict("http_3xx", 301),
       ].map(({ dies }) => dies),
-    ).toEqual([false, true, true, false, false, false, true, true])
+    ).toEqual([true, false, true, true, false, false, false, true, true])
   })
   it("name the states in the words that are looked for", () => {
     expect(["delivered", "retrying", "dead_letter"].map((status) => deliveryState(status).word)).toEqual([

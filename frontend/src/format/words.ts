@@ -99,11 +99,13 @@ const CLASSES: Record<string, string> = {
   protocol: "Not valid HTTP",
   blocked: "Blocked: not a permitted address",
   template: "Template failed",
+  refused: "Not taken, whatever the code says",
 }
 
 /** What went wrong, in words: the status code where there is one, else the class. */
 export function cause(cls: string | null | undefined, code: number | null | undefined): string {
-  if (code != null && code > 0) return statusCode(code)
+  // Its code says that all is well.
+  if (cls !== "refused" && code != null && code > 0) return statusCode(code)
   return CLASSES[cls ?? ""] ?? (cls ? cls.replaceAll("_", " ") : "Unknown cause")
 }
 
@@ -117,7 +119,8 @@ export function verdict(
   if (code === 429 || cls === "rate_limited") return { text: "retries, honours Retry-After", dies: false }
   if (code === 408 || code === 425) return { text: "retries", dies: false }
   if (cls === "http_3xx") return { text: "dead at once, redirects are not followed", dies: true }
-  if (cls === "http_4xx" || cls === "blocked" || cls === "template") return { text: "dead at once", dies: true }
+  if (cls === "http_4xx" || cls === "blocked" || cls === "template" || cls === "refused")
+    return { text: "dead at once", dies: true }
   return { text: "retries", dies: false }
 }
 
@@ -126,6 +129,7 @@ const DEATHS: Record<string, string> = {
   exhausted: "all attempts were used up",
   blocked: "the address is not permitted",
   template: "the template failed",
+  refused: "the receiver answered that it did not take it",
 }
 
 /** Why it is a dead letter. */

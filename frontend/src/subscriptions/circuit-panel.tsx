@@ -3,10 +3,10 @@
 import { useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
 import { useCircuit } from "../api/queries"
-import type { Circuit } from "../api/types"
+import type { Circuit, CircuitChange } from "../api/types"
 import { useNow } from "../components/hooks"
 import { Icon } from "../components/icon"
-import { Trouble } from "../components/parts"
+import { Ago, Trouble } from "../components/parts"
 import { say, sayProblem } from "../components/say"
 import { plural } from "../format/number"
 import { countdown, parse } from "../format/time"
@@ -107,9 +107,28 @@ function Standings({ circuit }: { circuit: Circuit }) {
               {standing.circuit === "open" &&
                 (until === undefined ? " · opened by hand, stays so" : ` · probes again in ${countdown(until, now)}`)}
             </div>
+            <History changes={standing.history ?? []} />
           </li>
         )
       })}
     </ul>
+  )
+}
+
+/** The newest changes, and why. */
+function History({ changes }: { changes: CircuitChange[] }) {
+  if (changes.length === 0) return null
+  return (
+    <details>
+      <summary className="small">{plural(changes.length, "change", "changes")} lately</summary>
+      <ol className="stack small" aria-label="What happened to the circuit">
+        {changes.map((change) => (
+          <li key={change.at}>
+            <Ago at={parse(change.at)} /> {CIRCUIT_WORDS[change.circuit] ?? change.circuit}
+            <div className="muted wrap">{change.cause}</div>
+          </li>
+        ))}
+      </ol>
+    </details>
   )
 }

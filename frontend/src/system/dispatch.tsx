@@ -15,29 +15,14 @@ import { say, sayProblem } from "../components/say"
 import { count, plural } from "../format/number"
 import { parse } from "../format/time"
 
-type Act = "pause" | "drain"
-
-const ASKS: Record<Act, { title: string; text: string; button: string }> = {
-  pause: {
-    title: "Pause all deliveries?",
-    text: "Nothing is sent to anybody until you resume, also over a restart. Events are taken and matched as ever, what waits is kept, and attempts under way end.",
-    button: "Pause dispatch",
-  },
-  drain: {
-    title: "Drain this server?",
-    text: "It takes no more events, lets attempts under way end, and stops. What waits is kept for the next start.",
-    button: "Drain",
-  },
-}
-
 export function DispatchPanel() {
   const client = useQueryClient()
   const { data: dispatch, error, isPending, refetch } = useDispatch()
-  const [asks, setAsks] = useState<Act | null>(null)
+  const [asks, setAsks] = useState(false)
   const [busy, setBusy] = useState(false)
   const paused = dispatch?.state === "paused"
   const run = async (path: string, done: string) => {
-    setAsks(null)
+    setAsks(false)
     setBusy(true)
     try {
       await send("POST", path)
@@ -90,37 +75,32 @@ export function DispatchPanel() {
                   Resume dispatch
                 </Button>
               ) : (
-                <Button disabled={busy} onClick={() => setAsks("pause")}>
+                <Button disabled={busy} onClick={() => setAsks(true)}>
                   Pause dispatch…
                 </Button>
               )}
-              <Button variant="text" color="error" disabled={busy} onClick={() => setAsks("drain")}>
-                Drain…
-              </Button>
             </div>
           </>
         )}
       </div>
       {asks && (
-        <Dialog open onClose={() => setAsks(null)} fullWidth maxWidth="xs" aria-labelledby="dispatch-title">
-          <DialogTitle id="dispatch-title">{ASKS[asks].title}</DialogTitle>
+        <Dialog open onClose={() => setAsks(false)} fullWidth maxWidth="xs" aria-labelledby="dispatch-title">
+          <DialogTitle id="dispatch-title">Pause all deliveries?</DialogTitle>
           <DialogContent>
-            <p>{ASKS[asks].text}</p>
+            <p>
+              Nothing is sent to anybody until you resume, also over a restart. Events are taken and matched as ever,
+              what waits is kept, and attempts under way end.
+            </p>
           </DialogContent>
           <DialogActions>
-            <Button variant="text" onClick={() => setAsks(null)}>
+            <Button variant="text" onClick={() => setAsks(false)}>
               Cancel
             </Button>
             <Button
               variant="contained"
-              color={asks === "drain" ? "error" : "primary"}
-              onClick={() =>
-                void (asks === "pause"
-                  ? run("/api/v1/dispatch/pause", "Paused: nothing is sent until you resume")
-                  : run("/api/v1/drain", "Draining: attempts under way end, then it stops"))
-              }
+              onClick={() => void run("/api/v1/dispatch/pause", "Paused: nothing is sent until you resume")}
             >
-              {ASKS[asks].button}
+              Pause dispatch
             </Button>
           </DialogActions>
         </Dialog>
