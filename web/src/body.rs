@@ -31,6 +31,8 @@ const INLINE_MAX: usize = 16 * 1024;
 const FIRST_BYTES: usize = 64 * 1024;
 /// … and so many times what is there, up to what is promised: each time it is copied once.
 const AHEAD: usize = 4;
+/// The same where nothing is promised.
+const AHEAD_UNKNOWN: usize = 2;
 /// Most encodings on top of each other.
 const ENCODINGS_MAX: usize = 3;
 /// Largest window of zstd, as a power of two: 8 MiB, which senders over HTTP must not exceed (RFC 9659). Memory for it is
@@ -174,10 +176,10 @@ pub(crate) async fn read(
         }
         let needed = bytes.len() + part.len();
         if needed > bytes.capacity() {
-            let ahead = (AHEAD * bytes.capacity()).min(declared.max(needed));
-            bytes.reserve_exact(ahead.max(needed) - bytes.len());
+            let wanted = capacity(bytes.capacity(), needed, declared);
+            room.grow(wanted.saturating_sub(room.held.bytes()))?;
+            bytes.reserve_exact(wanted - bytes.len());
         }
-        room.grow(bytes.capacity().saturating_sub(room.held.bytes()))?;
         bytes.extend_from_slice(&part);
     }
     let bytes = Bytes::from(bytes);
@@ -185,6 +187,12 @@ pub(crate) async fn read(
         Reading::Strict => decoded(request, bytes, room, &[], None).await,
         Reading::Lenient(always) => decoded(request, bytes, room, &[Codec::Gzip, Codec::Zstd], always).await,
     }
+}
+
+/// Room for `needed` bytes, and for what follows, where there is room for `now`. `declared`: 0 where nothing was promised.
+fn capacity(now: usize, needed: usize, declared: usize) -> usize {
+    let ahead = if declared > 0 { (AHEAD * now).min(declared) } else { AHEAD_UNKNOWN * now };
+    ahead.max(needed)
 }
 
 /// Undoes the compression that the header names; without one, that among `sniffed` which the first bytes tell. What the
@@ -353,4 +361,28 @@ fn drain(mut from: impl Read, room: &mut Room) -> Result<Vec<u8>, Error> {
     // Each is let go of as soon as it is copied.
     parts.into_iter().for_each(|part| out.extend_from_slice(&part));
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_copied_a_few_times_however_it_comes() {
+        const PART: usize = 32 * 1024;
+        const WHOLE: usize = 64 << 20;
+        for (declared, most, room_max) in [(0, 13, 2 * WHOLE), (WHOLE, 6, WHOLE), (WHOLE - 7, 6, WHOLE - 7)] {
+            let whole = if declared > 0 { declared } else { WHOLE };
+            let (mut room, mut copied, mut len) = (declared.min(FIRST_BYTES), 0, 0);
+            while len < whole {
+                let needed = (len + PART).min(whole);
+                if needed > room {
+                    room = capacity(room, needed, declared);
+                    copied += 1;
+                }
+                len = needed;
+            }
+            assert!(copied <= most && room <= room_max, "{declared}: copied {copied} times into {room}");
+        }
+    }
 }
