@@ -102,6 +102,14 @@ async fn a_receiver_that_takes_little_gets_little() {
     until("all are delivered", 30, async || narrow.arrived().iter().flat_map(seqs).count() == 60).await;
     assert!(narrow.arrived().iter().all(|sent| sent.body.len() <= 2000));
     assert!(narrow.count() < 20, "{}", narrow.count());
+    // Also in a form that has more around each event than the envelope.
+    let other = Receiver::start(Mood::Answer(200, ""));
+    loghorn.subscribe(&other.url(), json!({"name": "other", "batch": batch, "format": "cloudevents"})).await;
+    send(&loghorn, 260..320).await;
+    let told = |sent: &Webhook| sent.json().as_array().unwrap().len();
+    until("all are delivered", 30, async || other.arrived().iter().map(told).sum::<usize>() == 60).await;
+    assert!(other.arrived().iter().all(|sent| sent.body.len() <= 2000));
+    assert!(other.count() < 30, "{}", other.count());
     loghorn.assert_ledger_balances().await;
 }
 

@@ -45,8 +45,14 @@ async fn credentials_go_out_and_are_never_shown() {
     let part = json!({"auth": {"username": "other"}}).to_string();
     assert_eq!(server.call("PATCH", &path, Some(part)).await.0, 200);
     // It goes only to whom it was given for, unless it is written again.
-    let moved = "http://127.0.0.1:9/hook";
-    for change in [json!({"url": moved}), json!({"regions": {"by": "level", "urls": {"x": moved}}})] {
+    let moved = "http://127.0.0.1:18999/hook";
+    for change in [
+        json!({"url": moved}),
+        json!({"regions": {"by": "level", "urls": {"x": moved}}}),
+        // What says nothing of the secret says nothing, whatever else it says.
+        json!({"url": moved, "auth": {"token": null}}),
+        json!({"url": moved, "auth": {"username": "other"}}),
+    ] {
         let (status, problem) = server.call("PATCH", &path, Some(change.to_string())).await;
         assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/auth")), "{change}: {problem}");
     }
@@ -54,6 +60,15 @@ async fn credentials_go_out_and_are_never_shown() {
     assert_eq!(server.call("PUT", &path, Some(elsewhere.to_string())).await.0, 422);
     assert_eq!(server.call("PATCH", &path, Some(json!({"url": receiver.url() + "/other"}).to_string())).await.0, 200);
     assert_eq!(server.call("PATCH", &path, Some(json!({"url": receiver.url()}).to_string())).await.0, 200);
+    // Headers with a credential may be given up on the way.
+    assert_eq!(server.call("PATCH", &path, Some(json!({"headers": {"X-Api-Key": HUSH}}).to_string())).await.0, 200);
+    let drop_them = json!({"url": moved, "headers": null, "auth": null}).to_string();
+    let other = server.subscribe(&receiver.url(), json!({"name": "other", "headers": {"X-Api-Key": HUSH}})).await.0;
+    let other = format!("/api/v1/subscriptions/{other}");
+    assert_eq!(server.call("PATCH", &other, Some(json!({"url": moved}).to_string())).await.0, 422);
+    assert_eq!(server.call("PATCH", &other, Some(drop_them)).await.0, 200);
+    assert_eq!(server.call("DELETE", &other, None).await.0, 204);
+    assert_eq!(server.call("PATCH", &path, Some(json!({"headers": null}).to_string())).await.0, 200);
     server.kill();
     server.restart();
     let sent = deliver(&server, &receiver, 2).await;

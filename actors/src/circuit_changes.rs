@@ -44,6 +44,8 @@ pub struct CircuitChanges {
     store: Store,
     kept: Mutex<FxHashMap<EndpointNo, Kept>>,
     changed: Notify,
+    /// One writes at a time.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl CircuitChanges {
@@ -57,7 +59,7 @@ impl CircuitChanges {
                 kept.insert(EndpointNo(endpoint), Kept { changes, revision: Some(revision), is_changed: false });
             }
         }
-        Ok(Self { store, kept: Mutex::new(kept), changed: Notify::new() })
+        Ok(Self { store, kept: Mutex::new(kept), changed: Notify::new(), writing: tokio::sync::Mutex::default() })
     }
 
     /// The changes of this endpoint's circuit, the newest first; at most 20.
@@ -90,7 +92,9 @@ impl CircuitChanges {
         }
     }
 
-    async fn flush(&self) {
+    /// Writes what changed.
+    pub(crate) async fn flush(&self) {
+        let _writing = self.writing.lock().await;
         let changed: Vec<(EndpointNo, VecDeque<CircuitChange>, Option<Revision>)> = {
             let mut all = self.kept.lock();
             let changed = all.iter_mut().filter(|(_, kept)| kept.is_changed);
@@ -107,7 +111,10 @@ impl CircuitChanges {
             let Some(kept) = all.get_mut(&endpoint) else { continue };
             match written {
                 Ok(revision) => kept.revision = revision,
-                Err(error) => tracing::debug!(%endpoint, %error, "what happened to a circuit could not be written"),
+                Err(error) => {
+                    kept.is_changed = true;
+                    tracing::debug!(%endpoint, %error, "what happened to a circuit could not be written");
+                }
             }
             if kept.changes.is_empty() && kept.revision.is_none() {
                 all.remove(&endpoint);

@@ -17,13 +17,12 @@ use loghorn_domain::{
     subscription::State,
 };
 use loghorn_storage::{Appended, Counters, Error as StoreError, Store};
-use tokio::sync::Semaphore;
 
 use crate::{
     AppendError, Audit, CircuitChanges, Directory, Feed, Ingest, Keys, Metrics, Options, Random, Series, Sessions,
     Subscriptions, Vault,
     changes::Changes,
-    check::{CHECKS_MAX, test_event},
+    check::test_event,
     circuit_changes,
     circuits::Circuits,
     delivery::Act,
@@ -52,8 +51,6 @@ pub struct System {
     audit: Arc<Audit>,
     recovered: Recovered,
     is_draining: Arc<AtomicBool>,
-    /// Turns for checks of receivers.
-    pub(crate) checks: Arc<Semaphore>,
 }
 
 /// What was found at the start.
@@ -249,8 +246,7 @@ impl System {
         notices_arbiter.spawn(circuit_changes::watch(circuit_changes));
         let (keys, audit) = (Arc::new(keys), Arc::new(audit));
         let sessions = Arc::new(Sessions::new(keys.clone(), shared.clock.clone(), shared.random.clone()));
-        let checks = Arc::new(Semaphore::new(CHECKS_MAX));
-        Ok(Self { shared, ingest, router, jobs, keys, sessions, audit, recovered, is_draining, checks })
+        Ok(Self { shared, ingest, router, jobs, keys, sessions, audit, recovered, is_draining })
     }
 
     /// The way in.
@@ -463,6 +459,7 @@ impl System {
         let Some(supervisor) = self.shared.changes.supervisor() else { return true };
         let is_drained = matches!(tokio::time::timeout(deadline, supervisor.send(DrainAll)).await, Ok(Ok(())));
         self.shared.series.flush().await;
+        self.shared.circuit_changes.flush().await;
         is_drained
     }
 

@@ -119,9 +119,15 @@ impl Auth {
         shown
     }
 
-    /// Whether `written` says its secret itself, rather than by a mask or not at all.
-    pub fn gives_its_secret(written: &Value) -> bool {
-        SECRETS.iter().any(|member| written.get(member).is_some_and(|value| value != MASK))
+    /// Whether `written` says its own secret, so that nothing of this is kept: it is of another kind, or has the member
+    /// that is secret here, and that is no mask.
+    pub fn is_replaced_by(&self, written: &Value) -> bool {
+        let kept = serde_json::to_value(self).unwrap_or_default();
+        if written.get("type").is_some_and(|kind| kept.get("type") != Some(kind)) {
+            return true;
+        }
+        let mut secrets = SECRETS.iter().filter(|member| kept.get(member).is_some());
+        secrets.all(|member| written.get(member).and_then(Value::as_str).is_some_and(|text| text != MASK))
     }
 
     /// Puts what is kept where `written` has masks.

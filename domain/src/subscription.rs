@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     EndpointNo, Level, Origin, Pattern, Problem, Seq, Span, SubscriptionId, Timestamp,
-    credentials::Auth,
+    credentials::{Auth, Hidden},
     egress,
     filter::{self, Filter, Pool},
     format::{self, Format, opsgenie, pagerduty},
@@ -220,6 +220,13 @@ pub const SHOWN_ONLY: [&str; 8] =
     ["id", "created_at", "updated_at", "version", "state", "disabled_reason", "circuit", "paused"];
 
 impl Spec {
+    /// The keys of formats that are never shown: the format, its member, and the key.
+    pub fn format_keys(&self) -> [Option<(&'static str, &'static str, &Hidden)>; 2] {
+        let pagerduty = self.pagerduty.as_ref().map(|config| ("pagerduty", "routing_key", &config.routing_key));
+        let opsgenie = self.opsgenie.as_ref().map(|config| ("opsgenie", "api_key", &config.api_key));
+        [pagerduty, opsgenie]
+    }
+
     /// The share of an event's delivery. What is sent after the fact can wait; beyond that a person's word holds.
     pub fn priority(&self, level: Level, origin: Origin) -> Priority {
         match (origin, self.priority, level) {

@@ -81,6 +81,8 @@ pub struct State {
     pub(crate) heavy: Arc<Semaphore>,
     /// For trials of filters, which read long stretches of the log.
     pub(crate) trials: Arc<Semaphore>,
+    /// For checks of receivers.
+    pub(crate) checks: Arc<Semaphore>,
     /// Whose turn it is of the trials.
     pub(crate) trying: Arc<Semaphore>,
     random: Arc<dyn Random>,
@@ -93,6 +95,7 @@ impl State {
         let heavy = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
         let trials = Arc::new(Semaphore::new(api::filters::AT_ONCE));
         let trying = Arc::new(Semaphore::new(1));
+        let checks = Arc::new(Semaphore::new(api::check::AT_ONCE));
         Self {
             system,
             options: Arc::new(options),
@@ -104,6 +107,7 @@ impl State {
             random,
             heavy,
             trials,
+            checks,
             trying,
         }
     }

@@ -1,6 +1,6 @@
 //! One attempt, from its entry to its record: its event, its turn, the webhook, and what came of it.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use actix::prelude::*;
 use loghorn_domain::{
@@ -15,7 +15,7 @@ use super::DeliveryActor;
 use crate::{
     notices::DeadLetter,
     places::{Granted, Place, Waiter},
-    sender::{Report, Webhook},
+    sender::{Report, Target, Webhook},
 };
 
 /// The event of an attempt whose payload was not at hand.
@@ -28,6 +28,8 @@ struct Loaded {
     result: Result<Option<Arc<Event>>, StoreError>,
 }
 
+/// What is sent, and where.
+pub(super) type Made = (Payload, Rc<Target>);
 /// Why there is nothing to send.
 pub(super) type Unmade = (Class, String);
 
@@ -75,21 +77,22 @@ impl DeliveryActor {
             DeliveryId { received_at: event.head.received_at, endpoint: self.endpoint, seq: entry.seq }.to_string();
         let traceparent = event.traceparent();
         let own = own(std::slice::from_ref(&event));
-        let payload = self.make(|formatter| formatter.one(&event));
-        self.post(entry, (Webhook { id, origin: entry.origin, traceparent, own }, payload), None, place, context);
+        let made = self.make(|formatter| formatter.one(&event));
+        self.post(entry, (Webhook { id, origin: entry.origin, traceparent, own }, made), None, place, context);
     }
 
     /// What is to be sent; what the attempt comes to and why where there is nothing.
-    pub(super) fn make(&self, make: impl FnOnce(&Formatter) -> Result<Payload, String>) -> Result<Payload, Unmade> {
+    pub(super) fn make(&self, make: impl FnOnce(&Formatter) -> Result<Payload, String>) -> Result<Made, Unmade> {
         let target = self.target.as_ref().map_err(|why| (Class::Blocked, why.clone()))?;
-        make(&target.formatter).map_err(|why| (Class::Template, why))
+        let payload = make(&target.formatter).map_err(|why| (Class::Template, why))?;
+        Ok((payload, target.clone()))
     }
 
     /// Sends what was made of this entry, or of the batch that begins with it.
     pub(super) fn post(
         &mut self,
         entry: Entry,
-        (webhook, payload): (Webhook, Result<Payload, Unmade>),
+        (webhook, made): (Webhook, Result<Made, Unmade>),
         batched: Option<Batched>,
         place: Place,
         context: &mut Context<Self>,
@@ -100,10 +103,6 @@ impl DeliveryActor {
         }
         self.live.began(self.machine.batch(seq));
         let mut answer = Answer { to: context.address(), seq, report: None };
-        let made = payload.and_then(|payload| match &self.target {
-            Ok(target) => Ok((payload, target.clone())),
-            Err(why) => Err((Class::Blocked, why.clone())),
-        });
         let (payload, target) = match made {
             Ok(made) => made,
             Err((class, why)) => {

@@ -8,6 +8,7 @@ use loghorn_domain::{
     Class, DeliveryId, Event, Level, Seq, Timestamp,
     delivery::{Batched, Entry, Phases},
     envelope::{batch_id, fitting},
+    format::Format,
     machine::Input,
 };
 use loghorn_storage::Error as StoreError;
@@ -88,7 +89,17 @@ impl Handler<Gathered> for DeliveryActor {
         let bytes_max = self.subscription.spec.batch.map_or(0, |batch| batch.max_bytes as usize);
         // What was gathered before the format changed.
         let takes_many = self.subscription.spec.format.takes_many();
-        let n = if takes_many { fitting(&events, bytes_max).max(1) } else { 1 };
+        let mut n = if takes_many { fitting(&events, bytes_max).max(1) } else { 1 };
+        // That counts what is around each event in the envelope; other forms are longer or shorter.
+        if let Ok(target) = &self.target
+            && target.formatter.format() != Format::Standard
+        {
+            let formatter = &target.formatter;
+            let is_too_long = |n: usize| formatter.many(&events[..n]).is_ok_and(|made| made.body.len() > bytes_max);
+            while n > 1 && is_too_long(n) {
+                n = n.div_ceil(2);
+            }
+        }
         if n < n_wanted {
             self.tell(Input::Parted { first: seq, n }, None, context);
         }

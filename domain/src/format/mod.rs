@@ -243,6 +243,9 @@ fn told(digest: &Digest<'_>) -> Result<Event, String> {
     if let Some(metadata) = metadata.as_object_mut() {
         // They would be most of it.
         metadata.remove("samples");
+        // Each is an incident of its own: one that was folded into an earlier one would be heard by nobody.
+        let about = format!("digest:{}:{}-{}", digest.subscription.id, digest.first, digest.last);
+        metadata.insert("dedup_key".into(), about.into());
     }
     let name = &digest.subscription.spec.name;
     let draft = Draft {

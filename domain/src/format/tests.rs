@@ -217,6 +217,14 @@ fn a_digest_looks_like_an_event() {
     for format in Format::ALL {
         assert!(formatter(format).digest(&digest).is_ok(), "{format:?}");
     }
+    let later = Digest { first: crate::Seq(8), last: crate::Seq(9), ..digest };
+    for (format, member) in [(Format::Pagerduty, "dedup_key"), (Format::Opsgenie, "alias")] {
+        let key = |digest: &Digest<'_>| -> Value {
+            serde_json::from_slice::<Value>(&formatter(format).digest(digest).unwrap().body).unwrap()[member].clone()
+        };
+        assert_ne!(key(&digest), key(&later), "the second would be folded into the first");
+        assert_eq!(key(&digest), key(&digest));
+    }
     assert_eq!(formatter(Format::Standard).digest(&digest).unwrap().body, digest.body());
 }
 

@@ -9,6 +9,7 @@ use loghorn_domain::{
     delivery::{self, Attempt, Batched, ORIGIN_HEADER},
     format::Formatter,
     signing::Signer,
+    subscription::{OnRecovery, Spec},
 };
 use loghorn_storage::DeliveryRecord;
 use serde::{Deserialize, Serialize};
@@ -120,17 +121,13 @@ impl Headers {
             let known = formatter.as_ref().map(|formatter| formatter.content_type(is_batch));
             ("content-type".to_owned(), known.unwrap_or("application/json").to_owned())
         };
-        constant.extend([content_type(true)]);
+        // A digest is a batch too, and looks like one event.
+        let is_known = subscription.spec.on_recovery != OnRecovery::Digest || content_type(true) == content_type(false);
+        constant.extend(is_known.then(|| content_type(true)));
         of_event.extend([content_type(false)]);
-        if let Some((name, _)) = formatter.as_ref().and_then(Formatter::authorization) {
-            constant.insert(name.into(), MASK.to_owned());
-        }
-        constant.insert("user-agent".into(), format!("Loghorn/{}", state.options.version));
-        for (name, value) in subscription.spec.headers.iter() {
-            of_event.remove(&name.to_ascii_lowercase());
-            constant.insert(name.to_ascii_lowercase(), masked(name, value));
-        }
-        constant.extend(subscription.spec.auth.as_ref().map(|auth| (auth.header_name(), MASK.to_owned())));
+        let own = constant_headers(state, &subscription.spec, formatter.as_ref());
+        own.keys().for_each(|name| drop(of_event.remove(name)));
+        constant.extend(own);
         if record.origin != Origin::Live {
             constant.insert(ORIGIN_HEADER.into(), record.origin.name().into());
         }
@@ -146,6 +143,15 @@ impl Headers {
         }
         Ok(this)
     }
+}
+
+/// The headers that a subscription's every webhook has, but for its `Content-Type` where it has none of its own; masked.
+pub(super) fn constant_headers(state: &State, spec: &Spec, formatter: Option<&Formatter>) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::from([("user-agent".to_owned(), format!("Loghorn/{}", state.options.version))]);
+    headers.extend(formatter.and_then(Formatter::authorization).map(|(name, _)| (name.to_owned(), MASK.to_owned())));
+    headers.extend(spec.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
+    headers.extend(spec.auth.as_ref().map(|auth| (auth.header_name(), MASK.to_owned())));
+    headers
 }
 
 impl ShownAttempt {

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{State, error::Error, lists::Query};
 
+/// Checks at a time; each may take as long as an attempt.
+pub(crate) const AT_ONCE: usize = 8;
+
 /// What a receiver made of one signed test webhook.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Checked {
@@ -53,6 +56,9 @@ pub(crate) async fn check(
     object.entry("name").or_insert_with(|| "check".into());
     object.entry("events").or_insert_with(|| vec!["**"].into());
     let spec = Spec::from_json(Value::Object(object)).map_err(Error::invalid)?;
+    let permit = state.checks.try_acquire();
+    let _permit =
+        permit.map_err(|_| Error::unavailable("overloaded", format!("{AT_ONCE} receivers are being looked at")))?;
     let seen = state.system.check(spec, secret).await?;
     Ok(HttpResponse::Ok().json(shown(seen, state.system.clock().now())))
 }

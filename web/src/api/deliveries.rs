@@ -1,6 +1,9 @@
 //! Deliveries: one event, one subscription, and every attempt.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
@@ -150,14 +153,25 @@ pub(crate) async fn page(state: &State, query: DeliveryQuery) -> Result<Page<Del
     let is_last = found.len() <= limit;
     let page: Vec<_> = found.into_iter().take(limit).collect();
     let next = page.last().filter(|_| !is_last).map(|(Reverse(key), _)| lists::delivery_cursor(*key));
-    let named = page.into_iter().map(|(Reverse((seq, _)), delivery)| named(state, seq, delivery));
-    Ok(Page { items: stream::iter(named).buffered(READS_AT_ONCE).collect().await, next_cursor: next })
+    // An event that went to many is read once.
+    let seqs: BTreeSet<Seq> = page.iter().map(|(Reverse((seq, _)), _)| *seq).collect();
+    let reading = seqs.into_iter().map(|seq| async move { (seq, event_type(state, seq).await) });
+    let types: BTreeMap<Seq, Option<String>> = stream::iter(reading).buffered(READS_AT_ONCE).collect().await;
+    let named = |(Reverse((seq, _)), delivery): (Reverse<Key>, Delivery)| Delivery {
+        event_type: types.get(&seq).cloned().flatten(),
+        ..delivery
+    };
+    Ok(Page { items: page.into_iter().map(named).collect(), next_cursor: next })
 }
 
-/// With the type of its event, which only the log knows.
-async fn named(state: &State, seq: Seq, delivery: Delivery) -> Delivery {
-    let event = state.system.store().log.get(seq).await.ok().flatten();
-    Delivery { event_type: event.map(|event| event.head.event_type.to_string()), ..delivery }
+/// The type of an event, which only the log knows.
+async fn event_type(state: &State, seq: Seq) -> Option<String> {
+    Some(state.system.store().log.get(seq).await.ok()??.head.event_type.to_string())
+}
+
+/// With the type of its event.
+pub(super) async fn named(state: &State, seq: Seq, delivery: Delivery) -> Delivery {
+    Delivery { event_type: event_type(state, seq).await, ..delivery }
 }
 
 /// A delivery's place in a list; the newest event comes first.
@@ -271,7 +285,7 @@ pub(crate) async fn resend(state: web::Data<State>, id: web::Path<String>) -> Re
         return Err(Error::conflict(detail, "only dead letters can be sent again"));
     }
     let (record, _) = find(&state, &id).await?;
-    Ok(HttpResponse::Accepted().json(shown(&state, &record)))
+    Ok(HttpResponse::Accepted().json(named(&state, record.seq, shown(&state, &record)).await))
 }
 
 /// Gives a dead letter up for good.
@@ -282,7 +296,7 @@ pub(super) async fn discard(state: web::Data<State>, id: web::Path<String>) -> R
         return Err(Error::conflict(detail, "only dead letters can be discarded"));
     }
     let (record, _) = find(&state, &id).await?;
-    Ok(HttpResponse::Ok().json(shown(&state, &record)))
+    Ok(HttpResponse::Ok().json(named(&state, record.seq, shown(&state, &record)).await))
 }
 
 /// A disabled subscription would leave what is queued again where it is.

@@ -12,7 +12,7 @@ use loghorn_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{attempts::masked, events, filters::sent_along, subscriptions};
+use super::{attempts::constant_headers, events, filters::sent_along, subscriptions};
 use crate::{State, error::Error, json, lists::Query};
 
 /// What is to be shown.
@@ -70,8 +70,7 @@ pub(crate) async fn preview(
     let formatter = Formatter::of_spec(&spec, id).map_err(wrong)?;
     let payload = formatter.one(&event).map_err(wrong)?;
     let mut headers = BTreeMap::from([("content-type".to_owned(), payload.content_type.to_owned())]);
-    headers.extend(formatter.authorization().map(|(name, _)| (name.to_owned(), MASK.to_owned())));
-    headers.extend(spec.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), masked(name, value))));
+    headers.extend(constant_headers(&state, &spec, Some(&formatter)));
     let body = String::from_utf8_lossy(&payload.body).into_owned();
     Ok(HttpResponse::Ok().json(Previewed { format: spec.format.name().into(), headers, body }))
 }

@@ -10,7 +10,7 @@ use loghorn_domain::{
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{attempts::masked, subscriptions::FORMAT_KEYS};
+use super::attempts::masked;
 use crate::error::Error;
 
 /// What a change keeps.
@@ -24,13 +24,15 @@ pub(super) struct Kept {
 impl Kept {
     /// What `written` keeps of `found`'s; `is_patch`: also what it does not name.
     pub(super) fn of(written: &Map<String, Value>, found: &Subscription, is_patch: bool) -> Self {
-        let auth = match written.get("auth") {
-            None => is_patch,
-            Some(auth) => !Auth::gives_its_secret(auth),
+        let auth = match (&found.spec.auth, written.get("auth")) {
+            (None, _) => false,
+            (Some(_), None) => is_patch,
+            (Some(kept), Some(written)) => !kept.is_replaced_by(written),
         };
         let secrets = || found.spec.headers.iter().filter(|(name, value)| masked(name, value) == MASK);
         let headers = match written.get("headers") {
             None => is_patch && secrets().next().is_some(),
+            Some(Value::Null) => false,
             Some(headers) => secrets().any(|(name, _)| match headers.get(name) {
                 None => is_patch,
                 Some(value) => value == MASK,
@@ -40,7 +42,8 @@ impl Kept {
             None => is_patch,
             Some(value) => value == MASK,
         };
-        let formats = FORMAT_KEYS.into_iter().filter(|(format, key)| is_kept(format, key)).map(|(format, _)| format);
+        let keys = found.spec.format_keys().into_iter().flatten();
+        let formats = keys.filter(|(format, key, _)| is_kept(format, key)).map(|(format, ..)| format);
         Self { auth, headers, formats: formats.collect() }
     }
 
@@ -53,16 +56,13 @@ impl Kept {
         };
         let detail = |what| format!("{what} was given for another address than it would go to now; write it again");
         let mut problems = Vec::new();
-        if self.auth && old.auth.is_some() && new.auth.is_some() && (is_elsewhere || asked(old) != asked(new)) {
+        if self.auth && new.auth.is_some() && (is_elsewhere || asked(old) != asked(new)) {
             problems.push(Problem::new("/auth", detail("the secret in it")));
         }
         if self.headers && is_elsewhere {
             problems.push(Problem::new("/headers", detail("a credential among them")));
         }
-        let has = |format: &str| match format {
-            "pagerduty" => new.pagerduty.is_some() && old.pagerduty.is_some(),
-            _ => new.opsgenie.is_some() && old.opsgenie.is_some(),
-        };
+        let has = |format: &str| new.format_keys().into_iter().flatten().any(|(known, ..)| known == format);
         for format in self.formats.iter().filter(|format| is_elsewhere && has(format)) {
             problems.push(Problem::new(format!("/{format}"), detail("the key in it")));
         }

@@ -128,7 +128,7 @@ pub(crate) fn subscription(state: &State, id: &SubscriptionId, change: &str) -> 
 /// A delivery with its attempts, as `GET /deliveries/{id}` shows it.
 pub(crate) async fn delivery(state: &State, endpoint: EndpointNo, seq: Seq) -> Option<Value> {
     let (record, attempts) = state.system.store().reads.delivery(endpoint, seq).await.ok()??;
-    let shown = deliveries::shown(state, &record);
+    let shown = deliveries::named(state, seq, deliveries::shown(state, &record)).await;
     let headers = Headers::of(state, &record, &shown.id).await.ok()?;
     Some(json!(deliveries::with_attempts(shown, attempts, &headers)))
 }
@@ -136,9 +136,7 @@ pub(crate) async fn delivery(state: &State, endpoint: EndpointNo, seq: Seq) -> O
 /// A delivery as a row of the tail: with its event's type and how long the last attempt took.
 pub(crate) async fn row(state: &State, endpoint: EndpointNo, seq: Seq) -> Option<Value> {
     let (record, attempts) = state.system.store().reads.delivery(endpoint, seq).await.ok()??;
-    let event = state.system.store().log.get(seq).await.ok().flatten();
-    let mut row = json!(deliveries::shown(state, &record));
-    row["event_type"] = event.map(|event| event.head.event_type.as_str().to_owned()).into();
+    let mut row = json!(deliveries::named(state, seq, deliveries::shown(state, &record)).await);
     row["last_duration_ms"] = attempts.last().map(|attempt| attempt.duration_us as f64 / 1000.0).into();
     Some(row)
 }

@@ -60,9 +60,6 @@ pub struct Tested {
     pub delivery_id: String,
 }
 
-/// Settings of formats that are never shown, with the member that holds them.
-pub(super) const FORMAT_KEYS: [(&str, &str); 2] = [("pagerduty", "routing_key"), ("opsgenie", "api_key")];
-
 pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
     let spec = match serde_json::to_value(&subscription.spec) {
         Ok(Value::Object(mut spec)) => {
@@ -78,7 +75,7 @@ pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
             if let Some(key) = spec.get_mut("tls").and_then(|tls| tls.get_mut("key")) {
                 *key = MASK.into();
             }
-            for (format, key) in FORMAT_KEYS {
+            for (format, key, _) in subscription.spec.format_keys().into_iter().flatten() {
                 if let Some(key) = spec.get_mut(format).and_then(|settings| settings.get_mut(key)) {
                     *key = MASK.into();
                 }
@@ -297,12 +294,9 @@ fn keep_masked(object: &mut Map<String, Value>, found: &Subscription) {
     {
         *key = kept.reveal().into();
     }
-    let (pagerduty, opsgenie) = (&found.spec.pagerduty, &found.spec.opsgenie);
-    let kept = [pagerduty.as_ref().map(|kept| &kept.routing_key), opsgenie.as_ref().map(|kept| &kept.api_key)];
-    for ((format, key), kept) in FORMAT_KEYS.into_iter().zip(kept) {
+    for (format, key, kept) in found.spec.format_keys().into_iter().flatten() {
         if let Some(key) = object.get_mut(format).and_then(|settings| settings.get_mut(key))
             && *key == MASK
-            && let Some(kept) = kept
         {
             *key = kept.reveal().into();
         }
