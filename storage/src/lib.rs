@@ -22,10 +22,13 @@ use tokio::sync::watch;
 mod conformance;
 mod ledger;
 pub mod memory;
+mod paging;
 mod query;
 pub mod rocks;
 
 pub use ledger::{Counters, LedgerLine};
+pub use paging::PAGE_BYTES_MAX;
+use paging::{Filling, page};
 pub use query::{DeliveryQuery, EventQuery};
 
 /// What every operation returns.
@@ -456,49 +459,8 @@ fn check_end(last: Seq, matches: &[Matched], cursor: Seq) -> Result<(), Error> {
     Err(Error::Damaged(format!("event {end} cannot be routed, the log ends at {last}").into()))
 }
 
-/// What the events of one page weigh together at most; a page has at least one. It is held in memory, once or twice more
-/// on its way out.
-pub const PAGE_BYTES_MAX: usize = 8 << 20;
-
-/// A page of events, newest first, as it fills.
-struct Filling {
-    limit: usize,
-    bytes: usize,
-    items: Vec<Arc<Event>>,
-    /// There is one more, which has no room.
-    is_over: bool,
-}
-
-impl Filling {
-    fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), bytes: 0, items: Vec::new(), is_over: false }
-    }
-
-    fn add(&mut self, event: Arc<Event>) {
-        self.bytes += event.weight();
-        self.is_over = self.items.len() >= self.limit || (self.bytes > PAGE_BYTES_MAX && !self.items.is_empty());
-        if !self.is_over {
-            self.items.push(event);
-        }
-    }
-
-    fn page(self) -> Page<Arc<Event>, Seq> {
-        let last = self.items.last().map(|event| event.seq);
-        Page { items: self.items, next: last.filter(|_| self.is_over) }
-    }
-}
-
 /// When `attempt` ended.
 fn ended_at(attempt: &Attempt) -> Timestamp {
     let millis = i64::try_from(attempt.duration_us / 1000).unwrap_or(i64::MAX);
     Timestamp::from_millis(attempt.started_at_ms.saturating_add(millis))
-}
-
-/// The first `limit` of `items` (at least one) as a page; `cursor` names the last one shown.
-fn page<T, C>(mut items: Vec<T>, limit: usize, cursor: impl Fn(&T) -> C) -> Page<T, C> {
-    let limit = limit.max(1);
-    let is_last = items.len() <= limit;
-    items.truncate(limit);
-    let next = if is_last { None } else { items.last().map(cursor) };
-    Page { items, next }
 }
