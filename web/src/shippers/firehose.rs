@@ -51,7 +51,7 @@ impl Firehose {
             let data = STANDARD.decode(data.as_bytes()).map_err(|error| malformed(&error))?;
             let data = unpacked(data, numbered.sink).map_err(Stop::Full)?;
             if !cloud_watch(&data, context, &mut numbered).map_err(Stop::Full)? {
-                generic::decode(&data, false, context, &mut numbered).map_err(Stop::Full)?;
+                generic::decode(&data, context, &mut numbered).map_err(Stop::Full)?;
             }
         }
         Ok(())

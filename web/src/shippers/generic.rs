@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use loghorn_domain::Draft;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -33,18 +34,34 @@ pub struct Generic {
 impl Generic {
     /// Hands every event in `bytes` to `sink`.
     pub fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
-        if self.is_msgpack { msgpack::decode(bytes, context, sink) } else { decode(bytes, self.is_form, context, sink) }
+        if self.is_msgpack {
+            return msgpack::decode(bytes, context, sink);
+        }
+        read(bytes, self.is_form, record::own_draft, context, sink)
     }
 }
 
-/// Hands every event in `bytes` to `sink`. Nothing is refused: a bad line becomes an event of its own.
-pub fn decode<S: Sink>(bytes: &[u8], is_form: bool, context: &Context, sink: &mut S) -> Result<(), S::Error> {
+/// What the record of another protocol holds, which may be whatever this route takes.
+pub(super) fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
+    read(bytes, false, record::draft, context, sink)
+}
+
+type Meaning = fn(Value, &Context, Notes) -> Draft;
+
+/// Nothing is refused: a bad line becomes an event of its own.
+fn read<S: Sink>(
+    bytes: &[u8],
+    is_form: bool,
+    meaning: Meaning,
+    context: &Context,
+    sink: &mut S,
+) -> Result<(), S::Error> {
     if msgpack::is_likely(bytes) {
         return msgpack::decode(bytes, context, sink);
     }
     let (text, notes) = text::read(bytes, sink)?;
     let trimmed = text.trim_start();
-    let mut reader = Reader { context, notes, sink, patience: PATIENCE * text.len() };
+    let mut reader = Reader { context, notes, meaning, sink, patience: PATIENCE * text.len() };
     match trimmed.as_bytes().first() {
         None => Ok(()),
         Some(b'[' | b'{') => reader.stream(trimmed),
@@ -59,6 +76,8 @@ struct Reader<'a, S> {
     context: &'a Context,
     /// What is to be said of every event of this body.
     notes: Notes,
+    /// What a record means.
+    meaning: Meaning,
     sink: &'a mut S,
     /// Bytes that may still be looked at in vain.
     patience: usize,
@@ -151,7 +170,7 @@ impl<S: Sink> Reader<'_, S> {
         if record.is_null() || record.as_object().is_some_and(Map::is_empty) {
             return Ok(());
         }
-        self.sink.add(record::draft(record, self.context, self.notes.clone())).map(drop)
+        self.sink.add((self.meaning)(record, self.context, self.notes.clone())).map(drop)
     }
 
     fn line(&mut self, line: &str, parse_error: Option<String>) -> Result<(), S::Error> {
@@ -229,7 +248,7 @@ fn form(text: &str) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
-    use loghorn_domain::{Draft, Level, Timestamp, event::Limits};
+    use loghorn_domain::{Level, Timestamp, event::Limits};
     use proptest::prelude::*;
 
     use super::*;
@@ -248,7 +267,7 @@ mod tests {
 
     fn decoded(body: &[u8], is_form: bool, context: &Context) -> Vec<Draft> {
         let mut drafts = Vec::new();
-        let Ok(()) = decode(body, is_form, context, &mut drafts);
+        let Ok(()) = Generic { is_form, is_msgpack: false }.decode(body, context, &mut drafts);
         drafts
     }
 

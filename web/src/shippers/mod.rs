@@ -22,6 +22,8 @@ pub mod record;
 pub(crate) mod refusals;
 pub(crate) mod routes;
 pub mod splunk;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod wire;
 

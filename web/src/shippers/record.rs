@@ -60,7 +60,7 @@ const DEPTH_MAX: usize = 60;
 /// The event that a record of any shape means.
 pub fn draft(value: Value, context: &Context, notes: Notes) -> Draft {
     match value {
-        Value::Object(record) => from_object(record, context, notes),
+        Value::Object(record) => parts(record, notes).draft(context),
         Value::String(text) => from_text(&text, context, notes),
         Value::Null => from_text("", context, notes),
         other => from_text(&other.to_string(), context, notes),
@@ -130,20 +130,28 @@ impl Parts {
     }
 }
 
-/// The event that an object means, by the names that its members usually have.
-pub fn from_object(record: Map<String, Value>, context: &Context, notes: Notes) -> Draft {
-    parts(record, notes).draft(context)
+/// The same, from a sender who speaks to Loghorn: an `id` is the event's own.
+pub fn own_draft(value: Value, context: &Context, notes: Notes) -> Draft {
+    match value {
+        Value::Object(record) => taken_apart(record, notes, true).draft(context),
+        other => draft(other, context, notes),
+    }
 }
 
-/// The same, for protocols that know more of it.
-pub fn parts(mut record: Map<String, Value>, mut notes: Notes) -> Parts {
+/// What is known of an object's event, by the names that its members usually have. An `id` may be anything's, of which
+/// more than one line is written: only where a protocol has a place for ids of events, one tells repetitions.
+pub fn parts(record: Map<String, Value>, notes: Notes) -> Parts {
+    taken_apart(record, notes, false)
+}
+
+fn taken_apart(mut record: Map<String, Value>, mut notes: Notes, has_id: bool) -> Parts {
     // A record without a message is shown as a whole, as it came.
     let has_message = MESSAGE.iter().any(|name| text_in(&record, name).is_some());
     let whole = if has_message { String::new() } else { serde_json::to_string(&record).unwrap_or_default() };
     let event_type = take_text(&mut record, &["event_type"]);
     let level = level(&mut record, &mut notes);
     let at = timestamp(&mut record, &mut notes);
-    let id = text_in(&record, "id").filter(|text| text.parse::<EventId>().is_ok()).map(str::to_owned);
+    let id = text_in(&record, "id").filter(|text| has_id && text.parse::<EventId>().is_ok()).map(str::to_owned);
     if id.is_some() {
         record.remove("id");
     }

@@ -1,0 +1,110 @@
+//! What holds for the decoders of all protocols.
+
+use std::convert::Infallible;
+
+use loghorn_domain::{Draft, Timestamp, event::Limits};
+use serde_json::{Value, json};
+
+use super::{
+    Sink, Stop,
+    datadog,
+    elastic::Bulk,
+    firehose::Firehose,
+    gelf,
+    generic::Generic,
+    loki::Loki,
+    record::Context,
+    splunk::Hec,
+};
+
+/// Keeps drafts, and the most that was asked for.
+#[derive(Debug, Default)]
+struct Seen {
+    drafts: Vec<Draft>,
+    passed: usize,
+    held: usize,
+}
+
+impl Sink for Seen {
+    type Error = Infallible;
+
+    fn pass(&mut self, bytes: usize) -> Result<(), Infallible> {
+        self.passed = self.passed.max(bytes);
+        Ok(())
+    }
+
+    fn hold(&mut self, bytes: usize) -> Result<(), Infallible> {
+        self.held += bytes;
+        Ok(())
+    }
+
+    fn add(&mut self, draft: Draft) -> Result<bool, Infallible> {
+        self.drafts.push(draft);
+        Ok(true)
+    }
+
+    fn reject(&mut self, _: &str) {}
+}
+
+fn context() -> Context {
+    Context {
+        source: Some("path".into()),
+        tag: None,
+        host: None,
+        tenant: None,
+        level: None,
+        received_at: Timestamp::from_millis(1_700_000_000_000),
+        limits: Limits::default(),
+    }
+}
+
+/// What one of the decoders makes of a body.
+fn seen<T>(decode: impl FnOnce(&Context, &mut Seen) -> Result<T, Stop<Infallible>>) -> Seen {
+    let mut seen = Seen::default();
+    decode(&context(), &mut seen).map(drop).unwrap();
+    seen
+}
+
+fn generic(body: &[u8]) -> Seen {
+    seen(|context, sink| Generic::default().decode(body, context, sink).map_err(Stop::Full))
+}
+
+fn metadata(draft: &Draft) -> Value {
+    serde_json::from_str(draft.metadata.get()).unwrap()
+}
+
+#[test]
+fn a_member_that_is_called_id_is_the_event_s_only_on_the_generic_route() {
+    let line = r#"{"id":"order-7","msg":"paid"}"#;
+    let own = generic(line.as_bytes()).drafts.remove(0);
+    assert_eq!((own.id.unwrap().as_str(), own.metadata.get()), ("order-7", "{}"));
+    // A record without a message is shown as it came.
+    assert_eq!(generic(br#"{"id":"a","n":1}"#).drafts[0].message, r#"{"id":"a","n":1}"#);
+    let hec = || Hec { is_raw: false, ..Hec::default() };
+    let stream = json!({"streams": [{"stream": {}, "values": [["1", line]]}]}).to_string();
+    let bulk = format!("{{\"index\":{{}}}}\n{line}\n");
+    let packed = |text: &str| json!({"records": [{"data": base64(text)}]}).to_string();
+    let cloud_watch = json!({"messageType": "DATA_MESSAGE", "logEvents": [{"message": line}]}).to_string();
+    let msgpack = b"\x82\xa2id\xa7order-7\xa3msg\xa4paid";
+    for (name, seen) in [
+        ("loki", seen(|c, s| Loki { is_json: true }.decode(stream.as_bytes(), c, s))),
+        ("hec", seen(|c, s| hec().decode(format!(r#"{{"event":{line}}}"#).as_bytes(), c, s))),
+        ("raw", seen(|c, s| Hec { is_raw: true, ..hec() }.decode(line.as_bytes(), c, s))),
+        ("datadog", seen(|c, s| datadog::decode(line.as_bytes(), c, s))),
+        ("gelf", seen(|c, s| gelf::decode(br#"{"id":"order-7","short_message":"paid"}"#, c, s))),
+        ("bulk", seen(|c, s| Bulk::default().decode(bulk.as_bytes(), c, s))),
+        ("firehose", seen(|c, s| Firehose::default().decode(packed(line).as_bytes(), c, s))),
+        ("cloudwatch", seen(|c, s| Firehose::default().decode(packed(&cloud_watch).as_bytes(), c, s))),
+        ("msgpack", generic(msgpack)),
+        ("msgpack with its time", generic(&[b"\x92\x01", &msgpack[..]].concat())),
+    ] {
+        let [draft] = &seen.drafts[..] else { panic!("{name}: {seen:?}") };
+        assert_eq!((draft.message.as_str(), &draft.id), ("paid", &None), "{name}");
+        assert_eq!(metadata(draft)["id"], "order-7", "{name}");
+    }
+}
+
+fn base64(bytes: impl AsRef<[u8]>) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
+}
