@@ -34,28 +34,28 @@ pub fn is_likely(bytes: &[u8]) -> bool {
 /// Hands every record to `sink`. Nothing is refused: from where it is broken on, the rest is one event.
 pub fn decode<S: Sink>(mut bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
     while !bytes.is_empty() {
-        let len = match length(bytes) {
-            Ok(len) if len <= text::record_bytes_max(context) => len,
-            _ => return rest(bytes, context, sink),
-        };
-        sink.pass(value_room(len))?;
-        let mut record = &bytes[..len];
-        match value(&mut record, DEPTH_MAX) {
-            Ok(value) => add(value, context, sink)?,
-            Err(Broken) => rest(&bytes[..len], context, sink)?,
+        // Where nobody knows where a record ends, nobody knows where the next begins.
+        let Ok(len) = length(bytes) else { return as_text(bytes, "no MessagePack", context, sink) };
+        let (record, rest) = bytes.split_at(len);
+        bytes = rest;
+        if len > text::record_bytes_max(context) {
+            as_text(record, "too large to be taken apart", context, sink)?;
+            continue;
         }
-        bytes = &bytes[len..];
+        sink.pass(value_room(len))?;
+        match value(&mut &*record, DEPTH_MAX) {
+            Ok(value) => add(value, context, sink)?,
+            Err(Broken) => as_text(record, "no MessagePack, or nested too deep", context, sink)?,
+        }
     }
     Ok(())
 }
 
-fn rest<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
-    let kept = &bytes[..bytes.len().min(context.limits.event_bytes_max)];
-    sink.pass(3 * kept.len())?;
-    let mut notes = Notes::new();
-    notes.insert("parse_error".into(), "no MessagePack, or a record that is too large".into());
-    notes.insert("encoding".into(), "lossy".into());
-    sink.add(record::from_text(&String::from_utf8_lossy(kept), context, notes)).map(drop)
+/// The beginning of a record, as far as it is text.
+fn as_text<S: Sink>(bytes: &[u8], why: &str, context: &Context, sink: &mut S) -> Result<(), S::Error> {
+    let text = text::beginning_of(bytes, context, sink)?;
+    let notes = [("parse_error", why), ("encoding", "lossy")].map(|(name, note)| (name.to_owned(), note.into()));
+    sink.add(record::from_text(&text, context, Notes::from_iter(notes))).map(drop)
 }
 
 fn add<S: Sink>(value: Value, context: &Context, sink: &mut S) -> Result<(), S::Error> {

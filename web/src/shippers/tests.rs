@@ -108,3 +108,19 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(bytes)
 }
+
+/// The largest event, and the largest record that is taken apart.
+const EVENT: usize = 256 * 1024;
+const RECORD: usize = 8 * EVENT;
+
+#[test]
+fn a_record_of_messagepack_that_is_too_large_takes_no_other_with_it() {
+    let good = |text: &str| [b"\x81\xa3msg\xa1", text.as_bytes()].concat();
+    let large = [b"\x81\xa3msg\xdb", &(3_u32 << 20).to_be_bytes()[..], &vec![b'x'; 3 << 20]].concat();
+    let seen = generic(&[good("a"), large, good("b")].concat());
+    let [a, cut, b] = &seen.drafts[..] else { panic!("{} drafts", seen.drafts.len()) };
+    assert_eq!((a.message.as_str(), b.message.as_str()), ("a", "b"));
+    // Just more than fits: it is cut, and that is noted, when it is sealed.
+    assert!((EVENT..=EVENT + 16).contains(&cut.message.len()) && cut.message.contains("msg"), "{}", cut.message.len());
+    assert!(seen.passed < RECORD, "{}", seen.passed);
+}

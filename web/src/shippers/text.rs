@@ -18,6 +18,17 @@ pub(super) fn record_bytes_max(context: &Context) -> usize {
     RECORD_FACTOR.saturating_mul(context.limits.event_bytes_max)
 }
 
+/// The beginning of bytes that are not taken apart, as text: as much of them as an event may hold, which is then cut.
+pub(super) fn beginning_of<'a, S: Sink>(
+    bytes: &'a [u8],
+    context: &Context,
+    sink: &mut S,
+) -> Result<Cow<'a, str>, S::Error> {
+    let kept = &bytes[..bytes.len().min(context.limits.event_bytes_max)];
+    sink.pass(3 * kept.len())?;
+    Ok(String::from_utf8_lossy(kept))
+}
+
 /// The body as text, without a byte order mark, and what is to be noted of every event in it. What is no UTF-8 is
 /// replaced.
 pub(super) fn read<'a, S: Sink>(bytes: &'a [u8], sink: &mut S) -> Result<(Cow<'a, str>, Notes), S::Error> {
