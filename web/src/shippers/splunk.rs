@@ -64,6 +64,13 @@ impl Hec {
         for (name, value) in &self.defaults {
             envelope.entry(name.as_str()).or_insert_with(|| value.clone());
         }
+        let event = match event {
+            Value::String(text) if text.trim_start().starts_with('{') => {
+                let object = text::object(&text, context, sink).map_err(Stop::Full)?;
+                object.map_or(Value::String(text), Value::Object)
+            }
+            event => event,
+        };
         let draft = parts(envelope, event, notes).draft(context);
         sink.add(draft).map(drop).map_err(Stop::Full)
     }
@@ -74,18 +81,16 @@ fn refusal(kind: &'static str, detail: &str, index: Option<usize>) -> Refusal {
 }
 
 fn parts(mut envelope: Map<String, Value>, event: Value, notes: &Notes) -> Parts {
-    let is_object = |text: &str| text.trim_start().starts_with('{');
-    let object = match event {
-        Value::Object(object) => Ok(object),
-        Value::String(text) if is_object(&text) => serde_json::from_str(&text).map_err(|_| text),
-        Value::String(text) => Err(text),
-        other => Err(other.to_string()),
+    let text = |message: String| Parts {
+        level: record::level_in(&message),
+        message,
+        metadata: notes.clone(),
+        ..Parts::default()
     };
-    let mut parts = match object {
-        Ok(object) => record::parts(with_text(object), notes.clone()),
-        Err(message) => {
-            Parts { level: record::level_in(&message), message, metadata: notes.clone(), ..Parts::default() }
-        }
+    let mut parts = match event {
+        Value::Object(object) => record::parts(with_text(object), notes.clone()),
+        Value::String(message) => text(message),
+        other => text(other.to_string()),
     };
     let mut text = |name: &str| match envelope.remove(name) {
         Some(Value::String(text)) if !text.is_empty() => Some(text),

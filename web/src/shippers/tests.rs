@@ -124,3 +124,18 @@ fn a_record_of_messagepack_that_is_too_large_takes_no_other_with_it() {
     assert!((EVENT..=EVENT + 16).contains(&cut.message.len()) && cut.message.contains("msg"), "{}", cut.message.len());
     assert!(seen.passed < RECORD, "{}", seen.passed);
 }
+
+#[test]
+fn objects_inside_of_splunk_s_events_are_read_with_room_for_them_or_kept_as_text() {
+    for (bytes, is_read) in [(RECORD / 4, true), (RECORD / 2 * 3, false)] {
+        let line = json!({"level": "error", "msg": "m", "a": "x".repeat(bytes)}).to_string();
+        let envelope = json!({"event": line}).to_string();
+        for (is_raw, body) in [(true, &line), (false, &envelope)] {
+            let seen = seen(|c, s| Hec { is_raw, ..Hec::default() }.decode(body.as_bytes(), c, s));
+            let draft = &seen.drafts[0];
+            assert_eq!(draft.message == "m", is_read, "raw: {is_raw}, {bytes}");
+            let needed = if is_read { crate::body::value_room(line.len()) } else { 0 };
+            assert!((needed..=2 * line.len() + needed + 1024).contains(&seen.passed), "{is_raw} {bytes} {}", seen.passed);
+        }
+    }
+}
