@@ -38,10 +38,10 @@ pub(super) fn decode<S: Sink>(json: &str, context: &Context, notes: &Notes, sink
     match envelope {
         Envelope { alerts: Some(alerts), group_key: Some(group), receiver, external_url, .. } if is_list(alerts) => {
             let group = [("groupKey", Some(group)), ("receiver", receiver), ("externalURL", external_url)];
-            let of_group: Map<String, Value> = group
-                .into_iter()
-                .filter_map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw?.get()).ok()?)))
-                .collect();
+            let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
+            let short = group.into_iter().filter_map(|(name, raw)| Some((name, raw.filter(|raw| is_short(raw))?)));
+            let of_group: Map<String, Value> =
+                short.filter_map(|(name, raw)| Some((name.to_owned(), text(raw)?.into()))).collect();
             each(alerts, context, sink, |alert| alert_parts(alert, &of_group, notes))?;
         }
         Envelope { items: Some(items), kind: Some(kind), .. } if is_kind(kind) && is_list(items) => {
@@ -50,6 +50,12 @@ pub(super) fn decode<S: Sink>(json: &str, context: &Context, notes: &Notes, sink
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// What a group's alerts share stands in each of them.
+fn is_short(raw: &RawValue) -> bool {
+    const SHORT_BYTES_MAX: usize = 4096;
+    raw.get().len() <= SHORT_BYTES_MAX
 }
 
 fn is_list(raw: &RawValue) -> bool {

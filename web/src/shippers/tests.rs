@@ -139,3 +139,18 @@ fn objects_inside_of_splunk_s_events_are_read_with_room_for_them_or_kept_as_text
         }
     }
 }
+
+#[test]
+fn what_a_group_of_alerts_shares_is_short_text() {
+    let alerts = |group: Value, receiver: Value| {
+        let alerts = vec![json!({"fingerprint": "f", "annotations": {"summary": "s"}}); 2];
+        let list = json!({"alerts": alerts, "groupKey": group, "receiver": receiver}).to_string();
+        let drafts = generic(list.as_bytes()).drafts;
+        assert_eq!(drafts.len(), 2);
+        metadata(&drafts[1])
+    };
+    let kept = alerts(json!("{}:{}"), json!("lh"));
+    assert_eq!((&kept["groupKey"], &kept["receiver"]), (&json!("{}:{}"), &json!("lh")));
+    let left_out = alerts(json!("x".repeat(1 << 20)), json!([1, 2]));
+    assert_eq!((&left_out["groupKey"], &left_out["receiver"]), (&Value::Null, &Value::Null));
+}
