@@ -31,7 +31,7 @@ fn escaped_len(byte: u8) -> usize {
 }
 
 /// The beginning of `text` that takes no more than `bytes_max` inside a JSON string.
-fn beginning(text: &str, bytes_max: usize) -> &str {
+pub(super) fn beginning(text: &str, bytes_max: usize) -> &str {
     let mut len = 0;
     let mut fits = |byte: u8| {
         len += escaped_len(byte);

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use loghorn_domain::Draft;
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Refusal, Sink, Stop, generic,
@@ -103,30 +103,32 @@ fn cloud_watch<S: Sink>(data: &[u8], context: &Context, sink: &mut S) -> Result<
     if batch.message_type == "CONTROL_MESSAGE" {
         return Ok(true);
     }
-    let said = [("owner", batch.owner), ("log_group", batch.log_group.clone()), ("log_stream", batch.log_stream)];
+    let log_group = record::shared_text(&batch.log_group, context);
+    let said = [("owner", batch.owner), ("log_group", batch.log_group), ("log_stream", batch.log_stream)];
     let said = said.into_iter().filter(|(_, text)| !text.is_empty());
-    let notes: Notes = said.map(|(name, text)| (name.to_owned(), text.into())).collect();
+    let notes: Notes = record::shared(said.map(|(name, text)| (name.to_owned(), text.into())).collect(), context);
     for event in Elements::new(batch.log_events.get()).flatten() {
         let Some(mut event) = text::object(event, context, sink)? else { continue };
         let message = event.remove("message").and_then(|message| message.as_str().map(str::to_owned));
-        let mut parts = line(&message.unwrap_or_default(), &notes);
+        let mut parts = line(&message.unwrap_or_default(), &notes, context, sink)?;
         let at = event.get("timestamp").and_then(|time| record::read_time(&time.to_string()));
         parts.at = at.or(parts.at);
         parts.id = event.get("id").and_then(Value::as_str).map(str::to_owned);
-        parts.source = parts.source.or_else(|| Some(batch.log_group.clone()).filter(|text| !text.is_empty()));
+        parts.source = parts.source.or_else(|| Some(log_group.clone()).filter(|text| !text.is_empty()));
         sink.add(parts.draft(context))?;
     }
     Ok(true)
 }
 
-fn line(message: &str, notes: &Notes) -> Parts {
-    match message.starts_with('{').then(|| serde_json::from_str::<Map<String, Value>>(message).ok()).flatten() {
+fn line<S: Sink>(message: &str, notes: &Notes, context: &Context, sink: &mut S) -> Result<Parts, S::Error> {
+    let object = if message.starts_with('{') { text::object(message, context, sink)? } else { None };
+    Ok(match object {
         Some(object) => record::parts(object, notes.clone()),
         None => {
             let (level, message) = (record::level_in(message), message.to_owned());
             Parts { level, message, metadata: notes.clone(), ..Parts::default() }
         }
-    }
+    })
 }
 
 /// Numbers the events of a delivery, so that its repetition stores nothing twice.

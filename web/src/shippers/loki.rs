@@ -1,16 +1,18 @@
 //! Loki's push interface: protobuf, which is always packed with snappy and unpacked before this, and JSON.
 
+use std::borrow::Cow;
+
 use loghorn_domain::{Level, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Refusal, Sink, Stop,
+    Refusal, Sink, Stop, cut,
     record::{self, Context, Notes, Parts},
     text,
     wire::{Broken, Fields},
 };
-use crate::elements::Elements;
+use crate::{body::value_room, elements::Elements};
 
 /// A push, as one request speaks it.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +41,8 @@ const SOURCE: [&str; 14] = [
 const LEVEL: [&str; 10] =
     ["level", "LEVEL", "Level", "severity", "Severity", "SEVERITY", "lvl", "LVL", "Lvl", "detected_level"];
 const HOST: [&str; 2] = ["host", "hostname"];
-/// What a stream's labels may take in memory for each of their bytes.
-const GROWTH: usize = 32;
+/// What a line takes for each of its bytes: as it is unescaped, as the event's message, and as part of its JSON.
+const LINE_GROWTH: usize = 3;
 
 impl Loki {
     /// Hands every entry to `sink`.
@@ -67,9 +69,10 @@ fn level_of(labels: &Map<String, Value>) -> Option<Level> {
 }
 
 impl Stream {
-    fn of(labels: Map<String, Value>) -> Self {
-        let text = |names: &[&str]| first(&labels, names).map(str::to_owned);
-        Self { source: text(&SOURCE), level: level_of(&labels), host: text(&HOST), labels }
+    fn of(labels: Map<String, Value>, context: &Context) -> Self {
+        let text = |names: &[&str]| first(&labels, names).map(|text| record::shared_text(text, context));
+        let (source, level, host) = (text(&SOURCE), level_of(&labels), text(&HOST));
+        Self { source, level, host, labels: record::shared(labels, context) }
     }
 
     /// Hands one of its entries to `sink`; `more` is its structured metadata.
@@ -121,7 +124,11 @@ struct JsonStream<'a> {
 }
 
 #[derive(Deserialize)]
-struct Entry<'a>(Value, std::borrow::Cow<'a, str>, #[serde(default)] Option<Map<String, Value>>);
+struct JsonEntry<'a>(
+    #[serde(borrow)] &'a RawValue,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow, default)] Option<&'a RawValue>,
+);
 
 fn malformed(why: impl std::fmt::Display) -> Refusal {
     Refusal::malformed(format!("not a well-formed push request: {why}"))
@@ -132,18 +139,29 @@ fn from_json<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(
     let push: Push<'_> = serde_json::from_str(text.trim()).map_err(malformed)?;
     for stream in list(push.streams) {
         let stream: JsonStream<'_> = serde_json::from_str(stream?).map_err(malformed)?;
-        let labels = stream.stream.map(|raw| text::object(raw.get(), context, sink)).transpose().map_err(Stop::Full)?;
-        let of = Stream::of(labels.flatten().unwrap_or_default());
+        let labels = match stream.stream.map(RawValue::get) {
+            Some(raw) if raw.len() > text::record_bytes_max(context) => nameless(&record::shared_text(raw, context)),
+            Some(raw) => text::object(raw, context, sink).map_err(Stop::Full)?.unwrap_or_default(),
+            None => Map::new(),
+        };
+        let of = Stream::of(labels, context);
         for entry in list(stream.values) {
             let entry = entry?;
-            sink.pass(crate::body::value_room(entry.len())).map_err(Stop::Full)?;
-            let Entry(at, line, more) = serde_json::from_str(entry).map_err(malformed)?;
-            let at = match &at {
-                Value::String(text) => record::read_time(text.trim()),
-                Value::Number(number) => record::read_time(&number.to_string()),
-                _ => None,
+            sink.pass(LINE_GROWTH * entry.len()).map_err(Stop::Full)?;
+            let JsonEntry(at, line, more) = serde_json::from_str(entry).map_err(malformed)?;
+            // As a text or as a number.
+            let at = record::read_time(at.get().trim_matches('"').trim());
+            let is_large = entry.len() > text::record_bytes_max(context);
+            let more = match more {
+                _ if is_large => cut_off(),
+                Some(more) => {
+                    let members = text::object(more.get(), context, sink).map_err(Stop::Full)?;
+                    members.ok_or_else(|| malformed("structured metadata is no object"))?
+                }
+                None => Map::new(),
             };
-            of.add(at, &line, more.unwrap_or_default(), (context, &notes), sink).map_err(Stop::Full)?;
+            let line = if is_large { cut::beginning(&line, context.limits.event_bytes_max) } else { &line };
+            of.add(at, line, more, (context, &notes), sink).map_err(Stop::Full)?;
         }
     }
     Ok(())
@@ -162,27 +180,51 @@ fn from_proto<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
         let mut labels = Map::new();
         for field in Fields::of(stream) {
             if let (1, text) = field.map_err(broken)? {
-                let text = text.text().map_err(broken)?;
-                sink.pass(GROWTH * text.len()).map_err(Stop::Full)?;
-                labels = read_labels(&text);
+                let text = text.bytes().map_err(broken)?;
+                labels = if text.len() > text::record_bytes_max(context) {
+                    nameless(&text::beginning_of(text, context, sink).map_err(Stop::Full)?)
+                } else {
+                    sink.pass(value_room(text.len())).map_err(Stop::Full)?;
+                    read_labels(&String::from_utf8_lossy(text))
+                };
             }
         }
-        let of = Stream::of(labels);
+        let of = Stream::of(labels, context);
         for field in Fields::of(stream) {
             let (2, entry) = field.map_err(broken)? else { continue };
             let entry = entry.bytes().map_err(broken)?;
-            sink.pass(GROWTH * entry.len().saturating_sub(4096)).map_err(Stop::Full)?;
-            let (at, line, more) = read_entry(entry).map_err(broken)?;
+            let is_large = entry.len() > text::record_bytes_max(context);
+            let Entry { at, line, more, more_bytes } = read_entry(entry).map_err(broken)?;
+            let (line, more) = match is_large {
+                true => (text::beginning_of(line, context, sink).map_err(Stop::Full)?, cut_off()),
+                false => {
+                    let room = LINE_GROWTH * line.len() + value_room(more_bytes);
+                    sink.pass(room).map_err(Stop::Full)?;
+                    (String::from_utf8_lossy(line), structured(more).map_err(broken)?)
+                }
+            };
             of.add(at, &line, more, (context, &Notes::new()), sink).map_err(Stop::Full)?;
         }
     }
     Ok(())
 }
 
-type ReadEntry = (Option<Timestamp>, String, Map<String, Value>);
+/// Stands for structured metadata of an entry that is too large to be taken apart: of that the line's beginning is kept.
+fn cut_off() -> Map<String, Value> {
+    Map::from_iter([("truncated".to_owned(), true.into())])
+}
 
-fn read_entry(bytes: &[u8]) -> Result<ReadEntry, Broken> {
-    let (mut at, mut line, mut more) = (None, String::new(), Map::new());
+/// An entry, of which nothing is copied.
+struct Entry<'a> {
+    at: Option<Timestamp>,
+    line: &'a [u8],
+    /// The fields among which its structured metadata stands, and how much that is.
+    more: Fields<'a>,
+    more_bytes: usize,
+}
+
+fn read_entry(bytes: &[u8]) -> Result<Entry<'_>, Broken> {
+    let mut entry = Entry { at: None, line: &[], more: Fields::of(bytes), more_bytes: 0 };
     for field in Fields::of(bytes) {
         match field? {
             (1, time) => {
@@ -195,24 +237,37 @@ fn read_entry(bytes: &[u8]) -> Result<ReadEntry, Broken> {
                     }
                 }
                 let millis = seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000);
-                at = Some(Timestamp::from_millis(millis));
+                entry.at = Some(Timestamp::from_millis(millis));
             }
-            (2, text) => line = text.text()?,
-            (3, pair) => {
-                let (mut name, mut value) = (String::new(), String::new());
-                for field in Fields::of(pair.bytes()?) {
-                    match field? {
-                        (1, text) => name = text.text()?,
-                        (2, text) => value = text.text()?,
-                        _ => {}
-                    }
-                }
-                more.insert(name, value.into());
-            }
+            (2, text) => entry.line = text.bytes()?,
+            (3, pair) => entry.more_bytes += pair.bytes()?.len(),
             _ => {}
         }
     }
-    Ok((at, line, more))
+    Ok(entry)
+}
+
+/// The pairs of structured metadata among an entry's fields.
+fn structured(fields: Fields<'_>) -> Result<Map<String, Value>, Broken> {
+    let mut more = Map::new();
+    for field in fields {
+        let (3, pair) = field? else { continue };
+        let (mut name, mut value) = (String::new(), String::new());
+        for field in Fields::of(pair.bytes()?) {
+            match field? {
+                (1, text) => name = text.text()?,
+                (2, text) => value = text.text()?,
+                _ => {}
+            }
+        }
+        more.insert(name, value.into());
+    }
+    Ok(more)
+}
+
+/// Labels that cannot be read, as one of no name.
+fn nameless(text: &str) -> Map<String, Value> {
+    Map::from_iter([(String::new(), text.into())])
 }
 
 /// `{a="b", c="d"}`; what stands there otherwise is kept as one label of no name.
@@ -235,10 +290,8 @@ fn read_labels(text: &str) -> Map<String, Value> {
         labels.insert(name.trim().to_owned(), value.into());
         rest = &after[end..];
     }
-    if labels.is_empty() && !text.trim_matches(['{', '}', ' ']).is_empty() {
-        labels.insert(String::new(), text.into());
-    }
-    labels
+    let is_nothing = text.trim_matches(['{', '}', ' ']).is_empty();
+    if labels.is_empty() && !is_nothing { nameless(text) } else { labels }
 }
 
 #[cfg(test)]

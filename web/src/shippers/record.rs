@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use loghorn_domain::{Draft, EventId, EventType, Level, Timestamp, event::Limits};
 use serde_json::{Map, Value, value::RawValue};
 
+use super::cut;
+
 /// What is known of a record beside itself.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -174,6 +176,23 @@ fn taken_apart(mut record: Map<String, Value>, mut notes: Notes, has_id: bool) -
         metadata.entry(name).or_insert(value);
     }
     Parts { id, event_type, level, source, message, host, at, metadata }
+}
+
+/// What many records share is cloned for each of them: of what is larger than an event may be, only the beginning is.
+pub(super) fn shared(members: Map<String, Value>, context: &Context) -> Map<String, Value> {
+    let bytes_max = context.limits.event_bytes_max;
+    let text = serde_json::to_string(&members).unwrap_or_default();
+    if text.len() <= bytes_max { members } else { cut_to(cut::beginning(&text, bytes_max)) }
+}
+
+/// What stands for members that are not taken apart.
+pub(super) fn cut_to(beginning: &str) -> Map<String, Value> {
+    Map::from_iter([("cut".to_owned(), beginning.into())])
+}
+
+/// The same for one text.
+pub(super) fn shared_text(text: &str, context: &Context) -> String {
+    cut::beginning(text, context.limits.event_bytes_max).to_owned()
 }
 
 pub(super) fn raw(metadata: Map<String, Value>) -> Box<RawValue> {

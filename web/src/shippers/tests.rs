@@ -13,8 +13,10 @@ use super::{
     gelf,
     generic::Generic,
     loki::Loki,
+    otlp::Otlp,
     record::Context,
     splunk::Hec,
+    wire,
 };
 
 /// Keeps drafts, and the most that was asked for.
@@ -153,4 +155,82 @@ fn what_a_group_of_alerts_shares_is_short_text() {
     assert_eq!((&kept["groupKey"], &kept["receiver"]), (&json!("{}:{}"), &json!("lh")));
     let left_out = alerts(json!("x".repeat(1 << 20)), json!([1, 2]));
     assert_eq!((&left_out["groupKey"], &left_out["receiver"]), (&Value::Null, &Value::Null));
+}
+
+/// A message of protobuf around others.
+fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    fields.iter().for_each(|(field, bytes)| wire::put_bytes(&mut out, *field, bytes));
+    out
+}
+
+fn attribute(key: &str, value: &str) -> Vec<u8> {
+    message(&[(1, key.as_bytes()), (2, &message(&[(1, value.as_bytes())]))])
+}
+
+#[test]
+fn records_of_protobuf_are_kept_as_text_where_they_are_too_large_and_lines_cost_what_they_are() {
+    let large = "x".repeat(RECORD / 2 * 3);
+    let record = message(&[(5, &message(&[(1, large.as_bytes())]))]);
+    let export = message(&[(1, &message(&[(2, &message(&[(2, &record), (2, &message(&[]))]))]))]);
+    let otlp = seen(|c, s| Otlp { is_json: false }.decode(&export, c, s));
+    let entry = |line: &str, more: &str| message(&[(2, line.as_bytes()), (3, &message(&[(1, b"k"), (2, more.as_bytes())]))]);
+    let push = |entries: &[Vec<u8>]| {
+        let entries: Vec<(u32, &[u8])> = entries.iter().map(|entry| (2, &entry[..])).collect();
+        message(&[(1, &message(&entries))])
+    };
+    let loki = |body: &[u8]| seen(|c, s| Loki { is_json: false }.decode(body, c, s));
+    let json = json!({"streams": [{"values": [["1", large, {"k": "v"}], ["1", "", {"k": large}]]}]}).to_string();
+    for (name, seen) in [
+        ("otlp", otlp),
+        ("loki", loki(&push(&[entry(&large, "v"), entry("", &large)]))),
+        ("loki as json", seen(|c, s| Loki { is_json: true }.decode(json.as_bytes(), c, s))),
+    ] {
+        assert_eq!(seen.drafts.len(), 2, "{name}");
+        assert!((EVENT..=EVENT + 16).contains(&seen.drafts[0].message.len()), "{name}");
+        assert!(seen.passed <= 3 * json.len(), "{name} {}", seen.passed);
+        // What is left out of it is told.
+        let told = metadata(&seen.drafts[1]);
+        assert!(name == "otlp" || (told["truncated"] == true && told["k"].is_null()), "{name}");
+    }
+    let line = "x".repeat(1 << 20);
+    let seen = loki(&push(&[entry(&line, "v")]));
+    assert_eq!((seen.drafts[0].message.len(), metadata(&seen.drafts[0])), (1 << 20, json!({"k": "v"})));
+    assert!(seen.passed <= 3 << 20, "{}", seen.passed);
+}
+
+#[test]
+fn what_records_share_is_no_larger_than_an_event() {
+    for bytes in [EVENT + 1000, RECORD + 1000] {
+        let large = "x\n".repeat(bytes / 2);
+        let resource = message(&[(1, &attribute("service.name", "pay")), (1, &attribute("a", &large))]);
+        let scope = message(&[(1, large.as_bytes()), (3, &attribute("a", &large))]);
+        let records = message(&[(1, &scope), (2, b""), (2, b"")]);
+        let otlp = message(&[(1, &message(&[(1, &resource), (2, &records)]))]);
+        let attributes = json!([{"key": "a", "value": {"stringValue": large}}]);
+        let scope = json!({"name": large, "attributes": attributes});
+        let otlp_json = json!({"resourceLogs": [{"resource": {"attributes": attributes},
+            "scopeLogs": [{"scope": scope, "logRecords": [{}, {}]}]}]});
+        let labels = format!("{{app={large:?}, a={large:?}}}");
+        let loki = message(&[(1, &message(&[(1, labels.as_bytes()), (2, b""), (2, b"")]))]);
+        let loki_json = json!({"streams": [{"stream": {"app": large, "a": large}, "values": [["1", ""], ["1", ""]]}]});
+        let events = [json!({"message": ""}), json!({"message": ""})];
+        let logs = json!({"messageType": "DATA_MESSAGE", "logGroup": large, "logStream": large, "logEvents": events});
+        let delivery = json!({"records": [{"data": base64(logs.to_string())}]}).to_string();
+        for (name, seen) in [
+            ("otlp", seen(|c, s| Otlp { is_json: false }.decode(&otlp, c, s))),
+            ("otlp as json", seen(|c, s| Otlp { is_json: true }.decode(otlp_json.to_string().as_bytes(), c, s))),
+            ("loki", seen(|c, s| Loki { is_json: false }.decode(&loki, c, s))),
+            ("loki as json", seen(|c, s| Loki { is_json: true }.decode(loki_json.to_string().as_bytes(), c, s))),
+            ("cloudwatch", seen(|c, s| Firehose::default().decode(delivery.as_bytes(), c, s))),
+        ] {
+            assert_eq!(seen.drafts.len(), 2, "{name}");
+            for draft in &seen.drafts {
+                let (source, more) = (draft.source.len(), draft.metadata.get().len());
+                // OTLP shares both a resource and a scope.
+                assert!(source <= EVENT && more <= 2 * EVENT + 1024, "{name} {bytes}: {source} {more}");
+                assert!(more > EVENT / 2, "{name} {bytes}: {more}");
+            }
+        }
+    }
 }

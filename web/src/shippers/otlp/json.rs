@@ -2,12 +2,16 @@
 //! ones empty. Resources, scopes and records are found by their ends first, so that one record at a time is read.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{DEPTH_MAX, Record, Scope, double};
 use crate::{
     elements::Elements,
-    shippers::{Refusal, Sink, Stop, record::Context, text},
+    shippers::{
+        Refusal, Sink, Stop,
+        record::{Context, shared_text},
+        text,
+    },
 };
 
 #[derive(Deserialize)]
@@ -40,19 +44,20 @@ pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
     for resource_logs in list(export.resource_logs) {
         let resource_logs: ResourceLogs<'_> = serde_json::from_str(resource_logs?).map_err(refuse)?;
         let resource = object(resource_logs.resource, context, sink)?;
-        let speaker = Scope::of_resource(attributes(resource.get("attributes")));
+        let speaker = Scope::of_resource(attributes(resource.get("attributes")), context);
         for scope_logs in list(resource_logs.scope_logs) {
             let scope_logs: ScopeLogs<'_> = serde_json::from_str(scope_logs?).map_err(refuse)?;
             let scope = object(scope_logs.scope, context, sink)?;
             let name = |name: &str| string(&scope, &[name]);
-            let scope = speaker.with_scope(name("name"), name("version"), attributes(scope.get("attributes")));
+            let attributes = attributes(scope.get("attributes"));
+            let scope = speaker.with_scope(name("name"), name("version"), attributes, context);
             for record in list(scope_logs.log_records) {
                 let record = record?;
                 let read = match text::value(record, context, sink).map_err(Stop::Full)? {
                     Some(Value::Object(members)) => read(members),
                     Some(_) => return Err(Refusal::malformed("a log record is no object").into()),
                     // Too large to be taken apart: its beginning is kept.
-                    None => Record { body: record.into(), ..Record::default() },
+                    None => Record { body: shared_text(record, context).into(), ..Record::default() },
                 };
                 sink.add(read.draft(&scope, context, &notes)).map_err(Stop::Full)?;
             }
@@ -71,13 +76,18 @@ fn list(raw: Option<&RawValue>) -> impl Iterator<Item = Result<&str, Refusal>> {
     raw.map(Elements::new).into_iter().flatten().map(move |element| element.map_err(|_| broken()))
 }
 
+/// A resource or a scope; one that is too large to be taken apart has its beginning as its only attribute.
 fn object<S: Sink>(
     raw: Option<&RawValue>,
     context: &Context,
     sink: &mut S,
 ) -> Result<Map<String, Value>, Stop<S::Error>> {
-    let Some(raw) = raw else { return Ok(Map::new()) };
-    Ok(text::object(raw.get(), context, sink).map_err(Stop::Full)?.unwrap_or_default())
+    let Some(raw) = raw.map(RawValue::get) else { return Ok(Map::new()) };
+    if raw.len() > text::record_bytes_max(context) {
+        let cut = json!([{"key": "cut", "value": {"stringValue": shared_text(raw, context)}}]);
+        return Ok(Map::from_iter([("attributes".to_owned(), cut)]));
+    }
+    Ok(text::object(raw, context, sink).map_err(Stop::Full)?.unwrap_or_default())
 }
 
 fn member<'a>(members: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {

@@ -37,15 +37,22 @@ pub(super) struct Scope {
 
 impl Scope {
     /// From the resource's attributes.
-    pub(super) fn of_resource(attributes: Map<String, Value>) -> Self {
+    pub(super) fn of_resource(attributes: Map<String, Value>, context: &Context) -> Self {
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let (source, host) = (text("service.name").map(str::to_owned), text("host.name").map(str::to_owned));
-        let resource = (!attributes.is_empty()).then_some(Value::Object(attributes));
+        let shared = |name: &str| text(name).map(|text| record::shared_text(text, context));
+        let (source, host) = (shared("service.name"), shared("host.name"));
+        let resource = (!attributes.is_empty()).then(|| Value::Object(record::shared(attributes, context)));
         Self { source, host, resource, scope: None }
     }
 
     /// The same, for one of its scopes.
-    pub(super) fn with_scope(&self, name: String, version: String, attributes: Map<String, Value>) -> Self {
+    pub(super) fn with_scope(
+        &self,
+        name: String,
+        version: String,
+        attributes: Map<String, Value>,
+        context: &Context,
+    ) -> Self {
         let mut scope = Map::new();
         for (key, text) in [("name", &name), ("version", &version)] {
             if !text.is_empty() {
@@ -56,8 +63,8 @@ impl Scope {
             scope.insert("attributes".into(), Value::Object(attributes));
         }
         Self {
-            source: self.source.clone().or_else(|| Some(name).filter(|name| !name.is_empty())),
-            scope: (!scope.is_empty()).then_some(Value::Object(scope)),
+            source: self.source.clone().or_else(|| (!name.is_empty()).then(|| record::shared_text(&name, context))),
+            scope: (!scope.is_empty()).then(|| Value::Object(record::shared(scope, context))),
             ..self.clone()
         }
     }

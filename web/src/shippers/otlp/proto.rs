@@ -6,34 +6,44 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value as Json};
 
 use super::{DEPTH_MAX, Record, Scope, double};
-use crate::shippers::{
-    Refusal, Sink, Stop,
-    record::{Context, Notes},
-    wire::{Broken, Fields, Value},
+use crate::{
+    body::value_room,
+    shippers::{
+        Refusal, Sink, Stop,
+        record::{Context, Notes, cut_to},
+        text,
+        wire::{Broken, Fields, Value},
+    },
 };
-
-/// What a record may take in memory for each of its bytes: an empty attribute is two of them.
-const GROWTH: usize = 32;
 
 /// Hands every record to `sink`.
 pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
     for resource_logs in messages(bytes, 1) {
         let resource_logs = resource_logs?;
-        let mut attributes = Map::new();
-        for resource in messages(resource_logs, 1) {
-            attributes.extend(attributes_of(resource?, 1, sink)?);
-        }
-        let speaker = Scope::of_resource(attributes);
+        let attributes = match messages(resource_logs, 1).last() {
+            Some(resource) => attributes_of(resource?, 1, context, sink)?,
+            None => Map::new(),
+        };
+        let speaker = Scope::of_resource(attributes, context);
         for scope_logs in messages(resource_logs, 2) {
             let scope_logs = scope_logs?;
             let scope = match messages(scope_logs, 1).last() {
-                Some(scope) => scope_of(&speaker, scope?, sink)?,
+                Some(scope) => scope_of(&speaker, scope?, context, sink)?,
                 None => speaker.clone(),
             };
             for record in messages(scope_logs, 2) {
                 let record = record?;
-                sink.pass(GROWTH * record.len()).map_err(Stop::Full)?;
-                let record = read(record).map_err(refuse)?;
+                let record = match record.len() <= text::record_bytes_max(context) {
+                    true => {
+                        sink.pass(value_room(record.len())).map_err(Stop::Full)?;
+                        read(record).map_err(refuse)?
+                    }
+                    // Too large to be taken apart: its beginning is kept.
+                    false => {
+                        let body = text::beginning_of(record, context, sink).map_err(Stop::Full)?;
+                        Record { body: body.into(), ..Record::default() }
+                    }
+                };
                 sink.add(record.draft(&scope, context, &Notes::new())).map_err(Stop::Full)?;
             }
         }
@@ -54,8 +64,17 @@ fn messages(bytes: &[u8], number: u32) -> impl Iterator<Item = Result<&[u8], Ref
     })
 }
 
-fn attributes_of<S: Sink>(bytes: &[u8], number: u32, sink: &mut S) -> Result<Map<String, Json>, Stop<S::Error>> {
-    sink.pass(GROWTH * bytes.len()).map_err(Stop::Full)?;
+/// Those of a resource or a scope; of one that is too large to be taken apart the beginning.
+fn attributes_of<S: Sink>(
+    bytes: &[u8],
+    number: u32,
+    context: &Context,
+    sink: &mut S,
+) -> Result<Map<String, Json>, Stop<S::Error>> {
+    if bytes.len() > text::record_bytes_max(context) {
+        return Ok(cut_to(&text::beginning_of(bytes, context, sink).map_err(Stop::Full)?));
+    }
+    sink.pass(value_room(bytes.len())).map_err(Stop::Full)?;
     let mut attributes = Map::new();
     for attribute in messages(bytes, number) {
         pair(attribute?, &mut attributes, DEPTH_MAX).map_err(refuse)?;
@@ -63,16 +82,23 @@ fn attributes_of<S: Sink>(bytes: &[u8], number: u32, sink: &mut S) -> Result<Map
     Ok(attributes)
 }
 
-fn scope_of<S: Sink>(speaker: &Scope, bytes: &[u8], sink: &mut S) -> Result<Scope, Stop<S::Error>> {
+fn scope_of<S: Sink>(
+    speaker: &Scope,
+    bytes: &[u8],
+    context: &Context,
+    sink: &mut S,
+) -> Result<Scope, Stop<S::Error>> {
+    let attributes = attributes_of(bytes, 3, context, sink)?;
     let (mut name, mut version) = (String::new(), String::new());
-    for field in Fields::of(bytes) {
+    let read = if bytes.len() > text::record_bytes_max(context) { &[] } else { bytes };
+    for field in Fields::of(read) {
         match field.map_err(refuse)? {
             (1, value) => name = value.text().map_err(refuse)?,
             (2, value) => version = value.text().map_err(refuse)?,
             _ => {}
         }
     }
-    Ok(speaker.with_scope(name, version, attributes_of(bytes, 3, sink)?))
+    Ok(speaker.with_scope(name, version, attributes, context))
 }
 
 fn read(bytes: &[u8]) -> Result<Record, Broken> {
