@@ -78,6 +78,17 @@ async fn the_same_id_of_the_same_source_is_stored_once() {
     let events = newest(&server, 2).await;
     let sources: Vec<_> = events.iter().map(|event| event["source"].as_str().unwrap()).collect();
     assert_eq!((sources, &events[0]["id"], last_seq(&server).await), (vec!["/a", "/b"], &json!("1"), 2));
+    // Also where both together make no id, and where the id alone makes none.
+    let event = |id: &str, source: &str| json!({"id": id, "source": source, "type": "a", "specversion": "1.0"});
+    let long = "/é".repeat(100);
+    let batch = json!([event("1", &long), event("1", "/c"), event("x y", "/a"), event("x y", &long), event("1", "a@b")]);
+    for _ in 0..2 {
+        assert_eq!(post(&server, PATH, &[BATCH], batch.to_string()).await.status, 202);
+        assert_eq!(last_seq(&server).await, 7);
+    }
+    let events = newest(&server, 5).await;
+    let of = |id: &str| events.iter().filter(|event| event["metadata"]["id_raw"] == id).count();
+    assert_eq!((of("x y"), events.iter().filter(|event| event["id"] == "1@/c").count()), (2, 1));
 }
 
 #[actix_rt::test]

@@ -84,7 +84,7 @@ async fn bulks_are_stored_and_answered_item_by_item() {
     assert_event(
         &events[0],
         &json!({
-            "id": "a-1", "level": "ERROR", "event_type": "log.error", "source": "pay", "message": "Credit card timeout é",
+            "id": "a-1@logs-app-default", "level": "ERROR", "event_type": "log.error", "source": "pay", "message": "Credit card timeout é",
             "timestamp": "2026-08-22T10:00:00.123Z",
             "metadata": {"index": "logs-app-default", "host": "w1", "tx": {"n": [1]}},
         }),
@@ -94,7 +94,7 @@ async fn bulks_are_stored_and_answered_item_by_item() {
         &json!({"level": "CRITICAL", "source": "nginx", "message": "two", "metadata": {"index": "logs"}}),
     );
     assert_eq!(json["items"][1]["index"]["_id"], events[1]["id"]);
-    assert_event(&events[2], &json!({"id": "u", "message": "changed"}));
+    assert_event(&events[2], &json!({"id": "u@logs", "message": "changed"}));
 }
 
 #[actix_rt::test]
@@ -125,7 +125,28 @@ async fn single_documents_are_stored() {
     let answer = post(&server, "/logs/_doc", &[JSON], "[1]").await;
     assert_eq!((answer.status, &answer.json()["error"]["type"]), (400, &json!("illegal_argument_exception")));
     assert_eq!(last_seq(&server).await, 2);
-    assert_event(&newest(&server, 1).await[0], &json!({"id": "x1", "message": "two", "metadata": {"index": "logs"}}));
+    assert_event(&newest(&server, 1).await[0], &json!({"id": "x1@logs", "message": "two", "metadata": {"index": "logs"}}));
+}
+
+#[actix_rt::test]
+async fn an_id_is_one_of_its_index_alone() {
+    let server = Loghorn::start().await;
+    let long = "é".repeat(100);
+    let action = |index: &str, id: &str| {
+        let action = json!({"create": {"_index": index, "_id": id}});
+        format!("{action}\n{{\"message\":\"{index}\"}}\n")
+    };
+    let body = [action("logs-a", "1"), action("logs-b", "1"), action("logs-a", &long), action("logs-b", &long)].concat();
+    for expected in [201, 409] {
+        let json = post(&server, "/_bulk", &[NDJSON], body.clone()).await.json();
+        for (item, id) in json["items"].as_array().unwrap().iter().zip(["1", "1", &long, &long]) {
+            assert_eq!((&item["create"]["status"], &item["create"]["_id"]), (&json!(expected), &json!(id)), "{json}");
+        }
+    }
+    let events = newest(&server, 4).await;
+    assert_event(&events[1], &json!({"id": "1@logs-b", "metadata": {"id_raw": null}}));
+    assert_event(&events[3], &json!({"message": "logs-b", "metadata": {"id_raw": long}}));
+    assert_eq!(last_seq(&server).await, 4);
 }
 
 #[actix_rt::test]

@@ -104,7 +104,7 @@ async fn elasticsearch_and_opensearch() {
         assert_event(&events[0], &at("2026-11-23T18:05:21.216Z", metadata.clone()));
         assert_event(
             &events[1],
-            &json!({"id": "own-id", "level": "WARNING", "message": "slow ü", "metadata": {"index": "logs"}}),
+            &json!({"id": "own-id@logs", "level": "WARNING", "message": "slow ü", "metadata": {"index": "logs"}}),
         );
     }
     if let Some(events) = sent("javascript", "elasticsearch", "@elastic/elasticsearch", 2).await {

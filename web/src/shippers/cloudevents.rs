@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 over HTTP: structured, in batches, and binary, where the attributes are headers.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use loghorn_domain::Level;
+use loghorn_domain::{EventId, Level};
 use serde_json::{Map, Value};
 
 use super::{
@@ -100,7 +100,14 @@ fn add<S: Sink>(
         metadata.insert("data".into(), data);
     }
     metadata.extend(notes.clone());
-    let parts = Parts { id, event_type, level, source, message, host: None, at, metadata };
+    let mut parts = Parts { id: None, event_type, level, source, message, host: None, at, metadata };
+    match id {
+        Some(id) if id.parse::<EventId>().is_err() => {
+            let source = parts.source.clone().unwrap_or_default();
+            parts = parts.identified(&source, &id);
+        }
+        id => parts.id = id,
+    }
     sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)
 }
 

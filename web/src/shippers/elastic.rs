@@ -21,11 +21,11 @@ const ITEM_BYTES: usize = 320;
 /// What is to be done with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
-    /// Store it unless its id is known.
+    /// Store it; a conflict where its id is known.
     Create,
-    /// Store it.
+    /// Store it unless its id is known: nothing is ever changed here.
     Index,
-    /// Store what it is changed to.
+    /// The same for what it is changed to.
     Update,
     /// Nothing is ever deleted here.
     Delete,
@@ -146,7 +146,10 @@ impl<S: Sink> Reader<'_, S> {
             return self.keep(item, Some(fault));
         };
         parts.metadata.entry("index").or_insert_with(|| Value::from(&*item.index));
-        parts.id = item.id.as_deref().map(str::to_owned).or(parts.id);
+        // The same id is another document in another index.
+        if let Some(id) = &item.id {
+            parts = parts.identified(&item.index, id);
+        }
         let is_taken = self.sink.add(parts.draft(self.context))?;
         self.keep(item, (!is_taken).then_some("the limit leaves no room for it"))
     }
@@ -189,7 +192,7 @@ fn ended<'a>(item: &'a Item, appended: &mut impl Iterator<Item = &'a Appended>) 
         return Ended { item, id, result, status };
     }
     let appended = appended.next();
-    let id = appended.map(|one| one.id.as_str()).or(id);
+    let id = id.or_else(|| appended.map(|one| one.id.as_str()));
     match (appended.is_some_and(|one| one.is_duplicate), item.verb) {
         (false, Verb::Update) => Ended { item, id, result: "updated", status: 200 },
         (false, _) => Ended { item, id, result: "created", status: 201 },

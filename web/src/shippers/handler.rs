@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Refusal, Sink, Stop, cut,
-    record::Context,
+    record::{Context, id_among},
     refusals::{self, Dialect},
 };
 use crate::{
@@ -167,16 +167,25 @@ impl Push {
 
 /// Stores those whose id was known, but of another source: under an id that names theirs too.
 async fn tell_apart(state: &State, events: Vec<NewEvent>, appended: &mut [Appended]) -> Result<(), Error> {
-    for (mut event, appended) in events.into_iter().zip(appended).filter(|(_, appended)| appended.is_duplicate) {
-        let known = state.system.store().log.find(appended.id.clone()).await?;
-        if known.is_none_or(|known| known.head.source == event.head.source) {
-            continue;
+    let known: Vec<_> = events.into_iter().zip(appended).filter(|(_, appended)| appended.is_duplicate).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    // The room of all was given away with the append. Who finds none comes again, and then all else is known.
+    let bytes = known.iter().map(|(event, _)| size_of::<NewEvent>() + event.tail.len()).sum();
+    let room = state.system.ingest().reserve(bytes)?;
+    let (mut events, mut places) = (Vec::new(), Vec::new());
+    for (mut event, appended) in known {
+        let first = state.system.store().log.find(appended.id.clone()).await?;
+        if first.is_some_and(|first| first.head.source != event.head.source) {
+            event.id = id_among(&event.head.source, appended.id.as_str()).parse().ok();
+            events.push(event);
+            places.push(appended);
         }
-        event.id = format!("{}@{}", appended.id, event.head.source).parse().ok();
-        let room = state.system.ingest().reserve(event.tail.len())?;
-        if let Some(again) = state.system.ingest().append(room, vec![event]).await?.pop() {
-            *appended = again;
-        }
+    }
+    if !events.is_empty() {
+        let again = state.system.ingest().append(room, events).await?;
+        places.into_iter().zip(again).for_each(|(place, again)| *place = again);
     }
     Ok(())
 }

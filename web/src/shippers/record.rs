@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use loghorn_domain::{Draft, EventId, EventType, Level, Timestamp, event::Limits};
 use serde_json::{Map, Value, value::RawValue};
+use sha2::{Digest as _, Sha256};
 
 use super::cut;
 
@@ -97,6 +98,15 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The same with an id that is one among those of `of` alone; `id_raw` where it does not stand in the event's.
+    pub fn identified(mut self, of: &str, id: &str) -> Self {
+        let own = id_among(of, id);
+        if !own.contains(AMONG) {
+            self.metadata.entry("id_raw").or_insert_with(|| id.into());
+        }
+        Self { id: Some(own), ..self }
+    }
+
     /// The event that they make, with what the request says of all its records.
     pub fn draft(self, context: &Context) -> Draft {
         let Self { id, event_type: given, level, source, message, host, at, mut metadata } = self;
@@ -176,6 +186,20 @@ fn taken_apart(mut record: Map<String, Value>, mut notes: Notes, has_id: bool) -
         metadata.entry(name).or_insert(value);
     }
     Parts { id, event_type, level, source, message, host, at, metadata }
+}
+
+const AMONG: char = '@';
+
+/// The id of an event whose sender's id is one among those of `of` alone: a source, an index. Always one that can be kept,
+/// and the same for the same two.
+pub fn id_among(of: &str, id: &str) -> String {
+    let plain = format!("{id}{AMONG}{of}");
+    // Where there is another, more than one pair makes the same text.
+    if !of.contains(AMONG) && plain.parse::<EventId>().is_ok() {
+        return plain;
+    }
+    let digest = Sha256::new().chain_update(of).chain_update([0]).chain_update(id).finalize();
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What many records share is cloned for each of them: of what is larger than an event may be, only the beginning is.
