@@ -43,13 +43,15 @@ impl Firehose {
         let (text, _) = text::read(bytes, sink).map_err(Stop::Full)?;
         let malformed = |why: &dyn std::fmt::Display| Refusal::malformed(format!("not a well-formed delivery: {why}"));
         let body: Body<'_> = serde_json::from_str(text.trim()).map_err(|error| malformed(&error))?;
-        let mut numbered = Numbered { sink, request_id: &self.request_id, count: 0 };
+        let mut numbered = Numbered { sink, request_id: &self.request_id, count: 0, room: 0 };
         for record in Elements::new(body.records.get()) {
             let record = record.map_err(|_| malformed(&"expected an array of records"))?;
-            numbered.sink.pass(record.len()).map_err(Stop::Full)?;
+            // As it is unescaped, and without base64.
+            let room = 2 * record.len();
+            numbered.hold_one(room).map_err(Stop::Full)?;
             let Record { data } = serde_json::from_str(record).map_err(|error| malformed(&error))?;
             let data = STANDARD.decode(data.as_bytes()).map_err(|error| malformed(&error))?;
-            let data = unpacked(data, numbered.sink).map_err(Stop::Full)?;
+            let data = unpacked(data, room, &mut numbered).map_err(Stop::Full)?;
             if !cloud_watch(&data, context, &mut numbered).map_err(Stop::Full)? {
                 generic::decode(&data, context, &mut numbered).map_err(Stop::Full)?;
             }
@@ -58,18 +60,23 @@ impl Firehose {
     }
 }
 
-/// Undoes gzip; what is broken or too large stays packed.
-fn unpacked<S: Sink>(data: Vec<u8>, sink: &mut S) -> Result<Vec<u8>, S::Error> {
+/// Undoes gzip; what is broken or too large stays packed. `room`: what the record takes already.
+fn unpacked<S: Sink>(data: Vec<u8>, room: usize, sink: &mut Numbered<'_, S>) -> Result<Vec<u8>, S::Error> {
     if !data.starts_with(&[0x1f, 0x8b]) {
         return Ok(data);
     }
     let mut out = Vec::new();
     let mut decoder = flate2::read::MultiGzDecoder::new(&data[..]).take(RECORD_BYTES_MAX + 1);
     loop {
-        const PART: u64 = 1 << 20;
-        // What a list that grows takes while it is copied.
-        sink.pass(4 * (out.len() + PART as usize))?;
-        match decoder.by_ref().take(PART).read_to_end(&mut out) {
+        const PART: usize = 1 << 20;
+        if out.capacity() - out.len() < PART {
+            let wanted = (2 * out.capacity()).max(PART);
+            // What it was lives while it is copied.
+            sink.pass(out.capacity())?;
+            sink.hold_one(room + wanted)?;
+            out.reserve_exact(wanted - out.len());
+        }
+        match decoder.by_ref().take(PART as u64).read_to_end(&mut out) {
             Ok(0) => break,
             Ok(_) => {}
             Err(_) => return Ok(data),
@@ -136,6 +143,17 @@ struct Numbered<'a, S> {
     sink: &'a mut S,
     request_id: &'a str,
     count: usize,
+    /// What is held for a record: one lives at a time.
+    room: usize,
+}
+
+impl<S: Sink> Numbered<'_, S> {
+    /// Asked for what one record takes while its events are read; the next takes the same.
+    fn hold_one(&mut self, bytes: usize) -> Result<(), S::Error> {
+        let more = bytes.saturating_sub(self.room);
+        self.room += more;
+        if more > 0 { self.sink.hold(more) } else { Ok(()) }
+    }
 }
 
 impl<S: Sink> Sink for Numbered<'_, S> {

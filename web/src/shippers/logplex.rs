@@ -28,7 +28,7 @@ impl Logplex {
                 rest.split_at(end)
             });
             rest = after;
-            let (message, mut notes) = text::read(message, sink)?;
+            let (message, mut notes) = text::read_one(message, sink)?;
             let message = message.trim_end_matches(['\n', '\r']);
             if message.is_empty() {
                 continue;

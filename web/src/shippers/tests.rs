@@ -234,3 +234,20 @@ fn what_records_share_is_no_larger_than_an_event() {
         }
     }
 }
+
+#[test]
+fn copies_that_live_on_are_held() {
+    let lossy = [&[0xff; 1000][..], &vec![b'a'; 1 << 20], b"\xc3"].concat();
+    let copy = 3 * 1001 + (1 << 20);
+    assert_eq!(generic(&lossy).held, copy);
+    assert_eq!(generic(&lossy[1000..lossy.len() - 1]).held, 0);
+    let packed = |bytes: usize| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &vec![b' '; bytes]).unwrap();
+        json!({"data": base64(encoder.finish().unwrap())})
+    };
+    let delivery = json!({"records": [packed(4 << 20), packed(3 << 20), packed(4 << 20)]}).to_string();
+    let seen = seen(|c, s| Firehose::default().decode(delivery.as_bytes(), c, s));
+    // One at a time.
+    assert!((4 << 20..12 << 20).contains(&seen.held), "{}", seen.held);
+}

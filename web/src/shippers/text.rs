@@ -30,21 +30,34 @@ pub(super) fn beginning_of<'a, S: Sink>(
 }
 
 /// The body as text, without a byte order mark, and what is to be noted of every event in it. What is no UTF-8 is
-/// replaced.
+/// replaced in a copy, which lives until all is read.
 pub(super) fn read<'a, S: Sink>(bytes: &'a [u8], sink: &mut S) -> Result<(Cow<'a, str>, Notes), S::Error> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut notes = Notes::new();
-    if let Cow::Owned(copy) = &text {
-        sink.pass(copy.capacity())?;
-        notes.insert("encoding".into(), "lossy".into());
+    decoded(bytes, |copy| sink.hold(copy))
+}
+
+/// The same for one record, of which the copy is let go before the next.
+pub(super) fn read_one<'a, S: Sink>(bytes: &'a [u8], sink: &mut S) -> Result<(Cow<'a, str>, Notes), S::Error> {
+    decoded(bytes, |copy| sink.pass(copy))
+}
+
+/// `ask` for room comes before the copy.
+fn decoded<E>(mut bytes: &[u8], ask: impl FnOnce(usize) -> Result<(), E>) -> Result<(Cow<'_, str>, Notes), E> {
+    const BOM: &[u8] = "\u{feff}".as_bytes();
+    while let Some(rest) = bytes.strip_prefix(BOM) {
+        bytes = rest;
     }
-    const BOM: char = '\u{feff}';
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches(BOM)),
-        Cow::Owned(text) if text.starts_with(BOM) => Cow::Owned(text.trim_start_matches(BOM).to_owned()),
-        owned => owned,
-    };
-    Ok((text, notes))
+    if let Ok(text) = str::from_utf8(bytes) {
+        return Ok((Cow::Borrowed(text), Notes::new()));
+    }
+    let replaced = |invalid: &[u8]| if invalid.is_empty() { "" } else { "\u{fffd}" };
+    let len = bytes.utf8_chunks().map(|chunk| chunk.valid().len() + replaced(chunk.invalid()).len()).sum();
+    ask(len)?;
+    let mut text = String::with_capacity(len);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(replaced(chunk.invalid()));
+    }
+    Ok((Cow::Owned(text), Notes::from_iter([("encoding".to_owned(), "lossy".into())])))
 }
 
 /// The value of one JSON text; `None` where it is no JSON, or more than is worth taking apart.
