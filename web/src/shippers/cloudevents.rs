@@ -85,7 +85,9 @@ fn add<S: Sink>(
     }
     let member = |name: &str| data.as_ref().and_then(|data| data.get(name));
     let severity = || {
-        let number = metadata.get("severitynumber").and_then(Value::as_u64).unwrap_or_default();
+        // Attributes in headers are texts.
+        let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+        let number = metadata.get("severitynumber").and_then(number).unwrap_or_default();
         let text = metadata.get("severitytext").and_then(Value::as_str).unwrap_or_default();
         record::otel_level(number, text)
     };

@@ -64,7 +64,7 @@ fn parts(mut message: Map<String, Value>, notes: &Notes) -> Parts {
 
 /// Levels are syslog's numbers, from some also as text.
 fn syslog(level: &Value) -> Option<Level> {
-    let number = level.as_u64().or_else(|| level.as_f64().map(|number| number as u64));
+    let number = level.as_u64().or_else(|| level.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64));
     match number.or_else(|| level.as_str()?.trim().parse().ok()) {
         Some(number @ 0..=7) => Level::from_generic_number(number),
         Some(_) => None,

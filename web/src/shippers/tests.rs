@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use loghorn_domain::{Draft, Timestamp, event::Limits};
-use serde_json::{Value, json};
+use loghorn_domain::{Draft, Level, Timestamp, event::Limits};
+use serde_json::{Map, Value, json};
 
 use super::{
     Sink, Stop,
+    cloudevents::CloudEvents,
     datadog,
     elastic::Bulk,
     firehose::Firehose,
@@ -250,4 +251,18 @@ fn copies_that_live_on_are_held() {
     let seen = seen(|c, s| Firehose::default().decode(delivery.as_bytes(), c, s));
     // One at a time.
     assert!((4 << 20..12 << 20).contains(&seen.held), "{}", seen.held);
+}
+
+#[test]
+fn levels_that_are_no_level_stay_what_they_are() {
+    for (level, expected, raw) in
+        [(json!(-1), Level::Info, json!(-1)), (json!("3"), Level::Error, Value::Null), (json!(3.0), Level::Error, Value::Null)]
+    {
+        let body = json!({"short_message": "m", "level": level}).to_string();
+        let seen = seen(|c, s| gelf::decode(body.as_bytes(), c, s));
+        assert_eq!((seen.drafts[0].level, &metadata(&seen.drafts[0])["level_raw"]), (expected, &raw), "{level}");
+    }
+    // Attributes in headers are texts.
+    let binary = CloudEvents::Binary(Map::from_iter([("severitynumber".to_owned(), "17".into())]));
+    assert_eq!(seen(|c, s| binary.decode(b"m", c, s)).drafts[0].level, Level::Error);
 }
