@@ -2,7 +2,9 @@
 
 use std::pin::Pin;
 
-use actix_web::{Error as ActixError, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, web};
+use actix_web::{
+    Error as ActixError, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web,
+};
 use loghorn_domain::{Draft, Level, NewEvent, Timestamp, access::Scope, event::Limits};
 use loghorn_storage::Appended;
 use serde::{Deserialize, Serialize};
@@ -143,11 +145,15 @@ impl Push {
         };
         let (protocol, decoded) = if is_small { decode() } else { body::heavy(&state, decode).await? };
         let (kept, sealed) = decoded.map_err(|stop| {
-            state.system.metrics().rejected(1);
-            match stop {
+            let error = match stop {
                 Stop::Full(error) => error,
                 Stop::Refused(refusal) => Error::refused(refusal),
+            };
+            // Who is to come again is not refused.
+            if error.status() != StatusCode::SERVICE_UNAVAILABLE {
+                state.system.metrics().rejected(1);
             }
+            error
         })?;
         let Sealed { events, errors, rejected, room, .. } = sealed;
         if rejected > 0 {
