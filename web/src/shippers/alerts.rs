@@ -71,7 +71,7 @@ fn each<S: Sink>(
     for element in Elements::new(list.get()).flatten() {
         let draft = match text::value(element, context, sink)? {
             Some(Value::Object(entry)) => parts(entry).draft(context),
-            _ => record::from_text(element, context, Notes::new()),
+            _ => Parts::whole(element, context, &Notes::new()).draft(context),
         };
         sink.add(draft)?;
     }

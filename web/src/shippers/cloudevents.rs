@@ -47,7 +47,10 @@ impl CloudEvents {
                         let data = data(&mut event);
                         add(event, data, (context, &notes), sink)
                     }
-                    None if json.starts_with('{') => add(Map::new(), Some(json.into()), (context, &notes), sink),
+                    None if json.starts_with('{') => {
+                        let draft = Parts::whole(json, context, &notes).draft(context);
+                        sink.add(draft).map(drop).map_err(Stop::Full)
+                    }
                     _ => Err(Refusal { index: Some(index), ..Refusal::malformed("a CloudEvent is no object") }.into()),
                 })?;
                 Ok(())

@@ -23,8 +23,7 @@ pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
                 parts
             }
             Some(Value::String(message)) => Parts { message, metadata: notes.clone(), ..Parts::default() },
-            // Too large to be taken apart: its beginning is kept.
-            None => Parts { message: json.to_owned(), metadata: notes.clone(), ..Parts::default() },
+            None => Parts::whole(json, context, &notes),
             _ => return Err(Refusal { index: Some(index), ..Refusal::malformed("an entry is no object") }.into()),
         };
         sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)

@@ -160,9 +160,8 @@ impl<S: Sink> Reader<'_, S> {
                 let document = if verb == Verb::Update { changed(document) } else { document };
                 Some(record::parts(document, self.notes.clone()))
             }
-            // Too large to be taken apart: its beginning is kept.
             None if source.starts_with('{') && serde_json::from_str::<IgnoredAny>(source).is_ok() => {
-                Some(Parts { message: source.to_owned(), metadata: self.notes.clone(), ..Parts::default() })
+                Some(Parts::whole(source, self.context, &self.notes))
             }
             _ => None,
         })

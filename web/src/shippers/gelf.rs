@@ -17,10 +17,7 @@ pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
     text::values(&text, |index, json| {
         let parts = match text::value(json, context, sink).map_err(Stop::Full)? {
             Some(Value::Object(message)) => parts(message, &notes),
-            // Too large to be taken apart: its beginning is kept.
-            None if json.starts_with('{') => {
-                Parts { message: json.to_owned(), metadata: notes.clone(), ..Parts::default() }
-            }
+            None if json.starts_with('{') => Parts::whole(json, context, &notes),
             _ => return Err(Refusal { index: Some(index), ..Refusal::malformed("a GELF message is no object") }.into()),
         };
         sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)

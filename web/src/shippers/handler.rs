@@ -53,11 +53,13 @@ pub(crate) trait Protocol: Send + 'static {
     /// What is kept of the request for its answer.
     type Kept: Send + 'static;
 
-    /// What is always undone, whether a header names it or not.
-    const PACKED: Option<Codec> = None;
-
     /// Whether an id is one of its source's, and others may have the same.
     const IDS_ARE_OF_SOURCES: bool = false;
+
+    /// What is always undone, whether a header names it or not.
+    fn packed(&self) -> Option<Codec> {
+        None
+    }
 
     /// Hands every event in `bytes` to `sink`.
     fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<Self::Kept, Stop<S::Error>>;
@@ -124,7 +126,7 @@ impl Push {
 
     async fn done<P: Protocol>(self, protocol: P) -> Result<HttpResponse, Error> {
         let Self { state, request, payload } = self;
-        let reading = Reading::Lenient(P::PACKED);
+        let reading = Reading::Lenient(protocol.packed());
         let body::Body { bytes, room } =
             body::read(&state, &request, payload, state.options.body_bytes_max, reading).await?;
         let (context, limits, received_at) =

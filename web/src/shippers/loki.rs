@@ -12,7 +12,7 @@ use super::{
     text,
     wire::{Broken, Fields},
 };
-use crate::{body::value_room, elements::Elements};
+use crate::body::value_room;
 
 /// A push, as one request speaks it.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +136,7 @@ fn malformed(why: impl std::fmt::Display) -> Refusal {
 
 fn from_json<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
     let (text, notes) = text::read(bytes, sink).map_err(Stop::Full)?;
+    let list = |raw| text::list(raw, || malformed("expected an array"));
     let push: Push<'_> = serde_json::from_str(text.trim()).map_err(malformed)?;
     for stream in list(push.streams) {
         let stream: JsonStream<'_> = serde_json::from_str(stream?).map_err(malformed)?;
@@ -165,11 +166,6 @@ fn from_json<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(
         }
     }
     Ok(())
-}
-
-fn list(raw: Option<&RawValue>) -> impl Iterator<Item = Result<&str, Refusal>> {
-    let raw = raw.map(RawValue::get).filter(|text| *text != "null");
-    raw.map(Elements::new).into_iter().flatten().map(|element| element.map_err(|_| malformed("expected an array")))
 }
 
 fn from_proto<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {

@@ -98,6 +98,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// A record that is too large to be taken apart, or nested too deep: its beginning is kept as text.
+    pub fn whole(json: &str, context: &Context, notes: &Notes) -> Self {
+        Self { message: shared_text(json, context), metadata: notes.clone(), ..Self::default() }
+    }
+
     /// The same with an id that is one among those of `of` alone; `id_raw` where it does not stand in the event's.
     pub fn identified(mut self, of: &str, id: &str) -> Self {
         let own = id_among(of, id);

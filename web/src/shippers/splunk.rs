@@ -38,10 +38,9 @@ impl Hec {
         }
         text::values(&text, |index, json| match text::value(json, context, sink).map_err(Stop::Full)? {
             Some(Value::Object(envelope)) => self.add(envelope, index, (context, &notes), sink),
-            // Too large to be taken apart: its beginning is kept.
             None if json.starts_with('{') => {
-                let parts = Parts { message: json.to_owned(), metadata: notes.clone(), ..Parts::default() };
-                sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)
+                let draft = Parts::whole(json, context, &notes).draft(context);
+                sink.add(draft).map(drop).map_err(Stop::Full)
             }
             _ => Err(refusal("malformed", "an event is no object", Some(index)).into()),
         })?;

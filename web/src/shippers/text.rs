@@ -81,6 +81,15 @@ pub(super) fn object<S: Sink>(
     })
 }
 
+/// The elements of an array that may be missing or null; `broken` says what is refused where it is none.
+pub(super) fn list<'a>(
+    raw: Option<&'a RawValue>,
+    broken: impl Fn() -> Refusal,
+) -> impl Iterator<Item = Result<&'a str, Refusal>> {
+    let raw = raw.map(RawValue::get).filter(|text| *text != "null");
+    raw.map(Elements::new).into_iter().flatten().map(move |element| element.map_err(|_| broken()))
+}
+
 /// Hands every JSON value in `text` to `take` with its number: one after another, with or without anything between
 /// them, or the elements of one array. Anything else is refused, with the number of the value that is broken.
 pub(super) fn values<E>(

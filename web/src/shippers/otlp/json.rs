@@ -5,13 +5,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{DEPTH_MAX, Record, Scope, double};
-use crate::{
-    elements::Elements,
-    shippers::{
-        Refusal, Sink, Stop,
-        record::{Context, shared_text},
-        text,
-    },
+use crate::shippers::{
+    Refusal, Sink, Stop,
+    record::{Context, shared_text},
+    text,
 };
 
 #[derive(Deserialize)]
@@ -40,6 +37,7 @@ struct ScopeLogs<'a> {
 pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
     let (text, notes) = text::read(bytes, sink).map_err(Stop::Full)?;
     let text = if text.trim().is_empty() { "{}" } else { text.trim() };
+    let list = |raw| text::list(raw, || refuse("expected an array"));
     let export: Export<'_> = serde_json::from_str(text).map_err(refuse)?;
     for resource_logs in list(export.resource_logs) {
         let resource_logs: ResourceLogs<'_> = serde_json::from_str(resource_logs?).map_err(refuse)?;
@@ -66,14 +64,8 @@ pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
     Ok(())
 }
 
-fn refuse(error: serde_json::Error) -> Refusal {
+fn refuse(error: impl std::fmt::Display) -> Refusal {
     Refusal::malformed(format!("not well-formed JSON of ExportLogsServiceRequest: {error}"))
-}
-
-fn list(raw: Option<&RawValue>) -> impl Iterator<Item = Result<&str, Refusal>> {
-    let raw = raw.map(RawValue::get).filter(|text| *text != "null");
-    let broken = || Refusal::malformed("not well-formed JSON of ExportLogsServiceRequest: expected an array");
-    raw.map(Elements::new).into_iter().flatten().map(move |element| element.map_err(|_| broken()))
 }
 
 /// A resource or a scope; one that is too large to be taken apart has its beginning as its only attribute.

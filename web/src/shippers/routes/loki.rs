@@ -34,32 +34,20 @@ async fn ready() -> HttpResponse {
 )]
 pub(crate) async fn push(push: Push) -> HttpResponse {
     // Whatever is not called JSON is protobuf.
-    if essence(&push.request) == JSON { push.take(Ok(Json)).await } else { push.take(Ok(Protobuf)).await }
+    let is_json = essence(&push.request) == JSON;
+    push.take(Ok(Loki { is_json })).await
 }
 
-struct Json;
-
-impl Protocol for Json {
+impl Protocol for Loki {
     type Kept = ();
 
-    fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
-        Loki { is_json: true }.decode(bytes, context, sink)
+    /// Whatever a header says.
+    fn packed(&self) -> Option<Codec> {
+        (!self.is_json).then_some(Codec::Snappy)
     }
 
-    fn answer(&self, _: Done<()>) -> HttpResponse {
-        HttpResponse::NoContent().finish()
-    }
-}
-
-struct Protobuf;
-
-impl Protocol for Protobuf {
-    type Kept = ();
-
-    const PACKED: Option<Codec> = Some(Codec::Snappy);
-
     fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), Stop<S::Error>> {
-        Loki { is_json: false }.decode(bytes, context, sink)
+        Self::decode(self, bytes, context, sink)
     }
 
     fn answer(&self, _: Done<()>) -> HttpResponse {
