@@ -1,5 +1,5 @@
 //! Stock clients send to the real server, and what is stored is compared field by field: `make test-shippers` installs
-//! them. Those that are not installed are skipped, and that is said.
+//! them, and sets `LOGHORN_SHIPPERS_REQUIRED`. Otherwise those that are not installed are skipped, and that is said.
 
 use std::{
     path::PathBuf,
@@ -33,6 +33,8 @@ async fn sent(language: &str, client: &str, package: &str, events: usize) -> Opt
         _ => home.join("node_modules").join(package).exists(),
     };
     if !installed {
+        let is_required = std::env::var_os("LOGHORN_SHIPPERS_REQUIRED").is_some();
+        assert!(!is_required, "{language} {client} is not installed");
         say(&format!("skipped: {language} {client} is not installed; make test-shippers installs it"));
         return None;
     }
