@@ -159,7 +159,7 @@ async fn every_encoding_of_every_route_is_unpacked_within_the_limit() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     say(&format!("bombs of a gigabyte: memory + {} MiB at most", peak.grown() >> 20));
     // Each of the threads that unpack keeps what it took for the next.
-    assert!(peak.grown() < 10 * LIMIT as u64, "{} MiB", peak.grown() >> 20);
+    assert!(peak.grown() < 8 * LIMIT as u64, "{} MiB", peak.grown() >> 20);
     assert_well(&server).await;
 }
 
@@ -246,6 +246,10 @@ async fn records_of_shippers_that_are_small_on_the_wire_are_bounded_in_memory() 
             [out, inner].concat()
         })
     };
+    let text = vec![b'x'; 1 << 20];
+    let labels = [b"{a=\"", &text[..], b"\"}"].concat();
+    let resource = around(&[1, 1], [b"\x0a\x01a", &around(&[1, 2], text.clone())[..]].concat());
+    let list = |bytes: usize| [b"{\"a\":[", &b"1,".repeat(bytes / 2)[..], b"1]}"].concat();
     let protobuf = "application/x-protobuf";
     let ndjson = "application/x-ndjson";
     let bodies = [
@@ -267,11 +271,21 @@ async fn records_of_shippers_that_are_small_on_the_wire_are_bounded_in_memory() 
             "application/json",
             [b"{\"streams\":[{\"values\":[", &part(b"[\"\",\"\"],")[..], b"[\"\",\"\"]]}]}"].concat(),
         ),
+        // What all records share is large, and they are many.
+        ("/loki/api/v1/push", protobuf, snappy(&around(&[1], [around(&[1], labels), part(b"\x12\x00")].concat()))),
+        ("/v1/logs", protobuf, around(&[1], [resource, around(&[2], part(b"\x12\x00"))].concat())),
+        (
+            INGEST,
+            "application/json",
+            [b"{\"groupKey\":\"", &text[..], b"\",\"alerts\":[", &part(b"{},"), b"{}]}"].concat(),
+        ),
         ("/_bulk", ndjson, part(b"{\"index\":{}}\n{}\n")),
         ("/_bulk", ndjson, part(b"{\"index\":{}}\n1\n")),
         ("/_bulk", ndjson, part(b"{\"delete\":{}}\n")),
         ("/services/collector", "", part(b"{\"event\":1}")),
         ("/services/collector/raw", "", part(b"a\n")),
+        ("/services/collector/raw", "", list(6 << 20)),
+        ("/services/collector/raw", "", [list(2_000_000), list(2_000_000), list(2_000_000)].join(&b'\n')),
         ("/gelf", "", part(b"{}")),
         ("/api/v2/logs", "application/json", [b"[", &part(b"\"\",")[..], b"1]"].concat()),
         ("/api/v1/cloudevents", "application/cloudevents-batch+json", [b"[", &part(b"{},")[..], b"{}]"].concat()),
@@ -289,7 +303,8 @@ async fn records_of_shippers_that_are_small_on_the_wire_are_bounded_in_memory() 
         let request = client.post(server.url(path)).force_close().insert_header(("content-type", *content_type));
         let status = request.send_body(body.clone()).await.unwrap().status().as_u16();
         let shown = String::from_utf8_lossy(&body[..12.min(body.len())]);
-        assert!(matches!(status, 200 | 202 | 204 | 400 | 413 | 503), "{path} {shown:?}: {status}");
+        // Alone there is always room.
+        assert!(matches!(status, 200 | 202 | 204 | 400 | 413), "{path} {shown:?}: {status}");
         assert!(began.elapsed() < Duration::from_secs(20), "{path} {shown:?}: {:?}", began.elapsed());
         highest = highest.max(peak.grown());
         assert!(peak.grown() < 320 << 20, "{path} {shown:?}: {} MiB", peak.grown() >> 20);

@@ -81,7 +81,8 @@ async fn the_same_id_of_the_same_source_is_stored_once() {
     // Also where both together make no id, and where the id alone makes none.
     let event = |id: &str, source: &str| json!({"id": id, "source": source, "type": "a", "specversion": "1.0"});
     let long = "/é".repeat(100);
-    let batch = json!([event("1", &long), event("1", "/c"), event("x y", "/a"), event("x y", &long), event("1", "a@b")]);
+    let batch =
+        json!([event("1", &long), event("1", "/c"), event("x y", "/a"), event("x y", &long), event("1", "a@b")]);
     for _ in 0..2 {
         assert_eq!(post(&server, PATH, &[BATCH], batch.to_string()).await.status, 202);
         assert_eq!(last_seq(&server).await, 7);

@@ -125,7 +125,10 @@ async fn single_documents_are_stored() {
     let answer = post(&server, "/logs/_doc", &[JSON], "[1]").await;
     assert_eq!((answer.status, &answer.json()["error"]["type"]), (400, &json!("illegal_argument_exception")));
     assert_eq!(last_seq(&server).await, 2);
-    assert_event(&newest(&server, 1).await[0], &json!({"id": "x1@logs", "message": "two", "metadata": {"index": "logs"}}));
+    assert_event(
+        &newest(&server, 1).await[0],
+        &json!({"id": "x1@logs", "message": "two", "metadata": {"index": "logs"}}),
+    );
 }
 
 #[actix_rt::test]
@@ -136,7 +139,8 @@ async fn an_id_is_one_of_its_index_alone() {
         let action = json!({"create": {"_index": index, "_id": id}});
         format!("{action}\n{{\"message\":\"{index}\"}}\n")
     };
-    let body = [action("logs-a", "1"), action("logs-b", "1"), action("logs-a", &long), action("logs-b", &long)].concat();
+    let body =
+        [action("logs-a", "1"), action("logs-b", "1"), action("logs-a", &long), action("logs-b", &long)].concat();
     for expected in [201, 409] {
         let json = post(&server, "/_bulk", &[NDJSON], body.clone()).await.json();
         for (item, id) in json["items"].as_array().unwrap().iter().zip(["1", "1", &long, &long]) {

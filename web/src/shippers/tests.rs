@@ -6,18 +6,8 @@ use loghorn_domain::{Draft, Level, Timestamp, event::Limits};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Sink, Stop,
-    cloudevents::CloudEvents,
-    datadog,
-    elastic::Bulk,
-    firehose::Firehose,
-    gelf,
-    generic::Generic,
-    loki::Loki,
-    otlp::Otlp,
-    record::Context,
-    splunk::Hec,
-    wire,
+    Sink, Stop, cloudevents::CloudEvents, datadog, elastic::Bulk, firehose::Firehose, gelf, generic::Generic,
+    loki::Loki, otlp::Otlp, record::Context, splunk::Hec, wire,
 };
 
 /// Keeps drafts, and the most that was asked for.
@@ -138,7 +128,11 @@ fn objects_inside_of_splunk_s_events_are_read_with_room_for_them_or_kept_as_text
             let draft = &seen.drafts[0];
             assert_eq!(draft.message == "m", is_read, "raw: {is_raw}, {bytes}");
             let needed = if is_read { crate::body::value_room(line.len()) } else { 0 };
-            assert!((needed..=2 * line.len() + needed + 1024).contains(&seen.passed), "{is_raw} {bytes} {}", seen.passed);
+            assert!(
+                (needed..=2 * line.len() + needed + 1024).contains(&seen.passed),
+                "{is_raw} {bytes} {}",
+                seen.passed
+            );
         }
     }
 }
@@ -175,7 +169,8 @@ fn records_of_protobuf_are_kept_as_text_where_they_are_too_large_and_lines_cost_
     let record = message(&[(5, &message(&[(1, large.as_bytes())]))]);
     let export = message(&[(1, &message(&[(2, &message(&[(2, &record), (2, &message(&[]))]))]))]);
     let otlp = seen(|c, s| Otlp { is_json: false }.decode(&export, c, s));
-    let entry = |line: &str, more: &str| message(&[(2, line.as_bytes()), (3, &message(&[(1, b"k"), (2, more.as_bytes())]))]);
+    let entry =
+        |line: &str, more: &str| message(&[(2, line.as_bytes()), (3, &message(&[(1, b"k"), (2, more.as_bytes())]))]);
     let push = |entries: &[Vec<u8>]| {
         let entries: Vec<(u32, &[u8])> = entries.iter().map(|entry| (2, &entry[..])).collect();
         message(&[(1, &message(&entries))])
@@ -255,9 +250,11 @@ fn copies_that_live_on_are_held() {
 
 #[test]
 fn levels_that_are_no_level_stay_what_they_are() {
-    for (level, expected, raw) in
-        [(json!(-1), Level::Info, json!(-1)), (json!("3"), Level::Error, Value::Null), (json!(3.0), Level::Error, Value::Null)]
-    {
+    for (level, expected, raw) in [
+        (json!(-1), Level::Info, json!(-1)),
+        (json!("3"), Level::Error, Value::Null),
+        (json!(3.0), Level::Error, Value::Null),
+    ] {
         let body = json!({"short_message": "m", "level": level}).to_string();
         let seen = seen(|c, s| gelf::decode(body.as_bytes(), c, s));
         assert_eq!((seen.drafts[0].level, &metadata(&seen.drafts[0])["level_raw"]), (expected, &raw), "{level}");

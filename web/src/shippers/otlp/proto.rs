@@ -82,12 +82,7 @@ fn attributes_of<S: Sink>(
     Ok(attributes)
 }
 
-fn scope_of<S: Sink>(
-    speaker: &Scope,
-    bytes: &[u8],
-    context: &Context,
-    sink: &mut S,
-) -> Result<Scope, Stop<S::Error>> {
+fn scope_of<S: Sink>(speaker: &Scope, bytes: &[u8], context: &Context, sink: &mut S) -> Result<Scope, Stop<S::Error>> {
     let attributes = attributes_of(bytes, 3, context, sink)?;
     let (mut name, mut version) = (String::new(), String::new());
     let read = if bytes.len() > text::record_bytes_max(context) { &[] } else { bytes };
