@@ -18,6 +18,7 @@ use loghorn_storage::{
     rocks::{self, OpenError},
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use crate::{
@@ -286,6 +287,8 @@ async fn serve(args: &ServeArgs) -> Result<(), StartError> {
     telemetry::init(config.log, &config.log_level).map_err(ConfigError)?;
     // Before anything is started, so that no signal is missed.
     let mut stop = Signals::new().map_err(StartError::Server)?;
+    // It ends nothing, whether or not there is a certificate that it makes be read again.
+    let _hangup = signal(SignalKind::hangup()).map_err(StartError::Server)?;
     let is_new = !config.data.join("CURRENT").exists();
     let (drain, data) = (config.drain, config.data.display().to_string());
     let (origins, requires_key) = (config.origins.clone(), config.requires_key());
@@ -339,18 +342,19 @@ fn greet(
 }
 
 /// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
+    /// From now on they end the process no more by themselves.
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// The next one's name.
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",

@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::process::{Command, Output};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Output, Stdio},
+};
 
 use serde_json::{Value, json};
 use support::loghorn;
@@ -59,4 +62,18 @@ fn a_port_that_is_taken_is_told_of() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot listen on") && said.contains("Another port"), "{said}");
+}
+
+#[test]
+fn it_can_be_interrupted_while_it_waits_for_what_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(loghorn::binary());
+    // So many that they are under way for a while.
+    command.args(["demo", "--headless", "--for", "5s", "--rate", "1000"]).current_dir(folder.path());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("waiting for what is under way")));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(!said.any(|line| line.contains("complete:")), "it went on");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

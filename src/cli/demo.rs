@@ -8,10 +8,7 @@ use clap::Args;
 use loghorn_domain::Span;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tempfile::TempDir;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{Instant, MissedTickBehavior, interval},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::screen::Screen;
 use super::{
@@ -19,11 +16,14 @@ use super::{
     fail::{Exit, Fail},
     output::{BAD, GOOD, thousands},
 };
-use crate::demo::{
-    Demo, Figures,
-    report::Report,
-    scenario::{LENGTH_SECONDS, Scenario, Turn},
-    subscriptions::{PLANNED, RECEIVERS},
+use crate::{
+    app::Signals,
+    demo::{
+        Demo, Figures,
+        report::Report,
+        scenario::{LENGTH_SECONDS, Scenario, Turn},
+        subscriptions::{PLANNED, RECEIVERS},
+    },
 };
 
 /// How often events are sent.
@@ -105,13 +105,19 @@ impl DemoArgs {
         let bind = self.bind.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)));
         let folder = Folder::new(self.keep)?;
         let mut demo = Demo::start(bind, folder.path(), scenario, !self.headless, context.timeout).await?;
+        let wrong = |error: std::io::Error| Fail::new(Exit::Error, "no signals can be taken").why(error.to_string());
+        // To the end: what is taken once does not end the process by itself any more.
+        let mut signals = Signals::new().map_err(wrong)?;
         let mut screen = Screen::new(context.out, !self.headless);
         self.greet(&screen, &demo);
-        let ended = self.tell(&mut demo, &mut screen, length).await;
+        let ended = self.tell(&mut demo, &mut screen, length, &mut signals).await;
         // The terminal is as it was before anything else is said.
         drop(screen);
         let told = match ended {
-            Ok(End::Told) => self.judge(context, &demo, length.unwrap_or_default()).await,
+            Ok(End::Told) => tokio::select! {
+                judged = self.judge(context, &demo, length.unwrap_or_default()) => judged,
+                _ = signals.next() => Ok(Exit::Interrupted),
+            },
             Ok(End::Quit) => Ok(Exit::Ok),
             Ok(End::Interrupted) => Ok(Exit::Interrupted),
             Err(fail) => Err(fail),
@@ -144,10 +150,13 @@ impl DemoArgs {
         }
     }
 
-    async fn tell(&self, demo: &mut Demo, screen: &mut Screen, length: Option<Duration>) -> Result<End, Fail> {
-        let wrong = |error: std::io::Error| Fail::new(Exit::Error, "no signals can be taken").why(error.to_string());
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(wrong)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(wrong)?;
+    async fn tell(
+        &self,
+        demo: &mut Demo,
+        screen: &mut Screen,
+        length: Option<Duration>,
+        signals: &mut Signals,
+    ) -> Result<End, Fail> {
         let mut clock = interval(STEP);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let line_every = if screen.has_keys() { LINE_EVERY } else { LINE_EVERY_ELSEWHERE };
@@ -155,8 +164,7 @@ impl DemoArgs {
         let mut hand = Hand::default();
         loop {
             tokio::select! {
-                _ = interrupt.recv() => return Ok(End::Interrupted),
-                _ = terminate.recv() => return Ok(End::Quit),
+                signal = signals.next() => return Ok(if signal == "SIGINT" { End::Interrupted } else { End::Quit }),
                 key = screen.key() => if let Some(end) = hand.press(key, demo, screen) {
                     return Ok(end);
                 },
