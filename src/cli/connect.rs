@@ -27,6 +27,16 @@ const URL: &str = "http://127.0.0.1:8000";
 const HOST: &str = "127.0.0.1";
 const PORT: &str = "8000";
 const KEY: &str = "LOGHORN_KEY";
+/// Clients of Elasticsearch take another port than 443 or 80 where an address names none.
+const ELASTIC: &str = "http://127.0.0.1:8000/es";
+/// What stands there where no TLS is spoken, and what does where it is.
+const OFF_AND_ON: [(&str, &str); 5] = [
+    ("Off\n", "On\n"),
+    ("ssl: false", "ssl: true"),
+    ("logs_no_ssl: true", "logs_no_ssl: false"),
+    ("usehttps=\"off\"", "usehttps=\"on\""),
+    ("http://any:", "https://any:"),
+];
 
 /// What `connect` takes.
 #[derive(Debug, Args)]
@@ -93,11 +103,22 @@ fn fill(snippet: &str, server: &str, key: Option<&str>) -> String {
     let host = url.as_ref().and_then(Url::host_str).unwrap_or(HOST);
     let port =
         url.as_ref().and_then(Url::port_or_known_default).map_or_else(|| PORT.to_owned(), |port| port.to_string());
-    let snippet = snippet.replace(URL, "\0").replace(HOST, host).replace(PORT, &port).replace('\0', server);
-    match key {
-        Some(key) => snippet.replace(KEY, key),
-        None => snippet,
+    let (scheme, path) = url.as_ref().map_or(("http", ""), |url| (url.scheme(), url.path().trim_end_matches('/')));
+    let elastic = format!("{scheme}://{host}:{port}{path}/es");
+    let mut pairs = vec![(ELASTIC, elastic.as_str()), (URL, server), (HOST, host), (PORT, &port)];
+    pairs.extend(key.map(|key| (KEY, key)));
+    if scheme == "https" {
+        pairs.extend(OFF_AND_ON);
     }
+    // In one pass, so that nothing is replaced in what was filled in.
+    let (mut filled, mut rest) = (String::new(), snippet);
+    let first =
+        |rest: &str| pairs.iter().filter_map(|pair| Some((rest.find(pair.0)?, *pair))).min_by_key(|(at, _)| *at);
+    while let Some((at, (from, to))) = first(rest) {
+        filled.extend([&rest[..at], to]);
+        rest = &rest[at + from.len()..];
+    }
+    filled + rest
 }
 
 #[cfg(test)]
@@ -116,7 +137,19 @@ mod tests {
             let is_journal = name == "journal-upload";
             assert!(filled.contains("logs.example.com") && (is_journal || filled.contains("lh_ingest_x")), "{filled}");
             assert!(!filled.contains(HOST) && !filled.contains(PORT) && !filled.contains(KEY), "{filled}");
+            // Nothing goes out in clear.
+            for clear in ["http://", "\"off\"", "Off", "ssl: false", "no_ssl: true"] {
+                assert!(!filled.contains(clear), "{name}: {clear}: {filled}");
+            }
+            // What names host and port apart says whether it is TLS.
+            let is_apart = snippet.replace(URL, "").contains(HOST);
+            let says = |text: &str| OFF_AND_ON.iter().any(|(off, _)| text.contains(off));
+            assert!(!is_apart || says(snippet), "{name}: {snippet}");
+            assert_eq!(fill(snippet, URL, None), snippet);
         }
         assert_eq!(fill("a http://127.0.0.1:8000/x 127.0.0.1:8000", "http://h:1", None), "a http://h:1/x h:1");
+        assert_eq!(fill("127.0.0.1:8000 LOGHORN_KEY", "http://logs8000:1", Some("8000")), "logs8000:1 8000");
+        let elastic = fill("http://127.0.0.1:8000/es", "https://logs.example.com/log", None);
+        assert_eq!(elastic, "https://logs.example.com:443/log/es");
     }
 }
