@@ -81,6 +81,16 @@ async fn a_file_says_which_subscriptions_there_are() {
     let (text, code) = cli::run(&server, &["sub", "apply", "-f", path]);
     assert_eq!(code, 7, "{text}");
     assert!(text.starts_with("create\tx\t\tfailed\t\ncreate\ty\t\tdone\twhsec_"), "{text}");
+    // What would be the same with each ends it, with its own code.
+    let (status, made) = server.post("/api/v1/keys", &json!({"name": "reader", "scope": "read"})).await;
+    assert_eq!(status, 201, "{made}");
+    let key = server.data.parent().unwrap().join("reader.key");
+    std::fs::write(&key, made["key"].as_str().unwrap()).unwrap();
+    write(
+        "- {name: v, url: 'http://127.0.0.1:18999/', events: ['**']}\n- {name: w, url: 'http://127.0.0.1:18999/', events: ['**']}\n",
+    );
+    let (text, code) = cli::run(&server, &["sub", "apply", "-f", path, "--key-file", key.to_str().unwrap()]);
+    assert_eq!((text.as_str(), code), ("create\tv\t\tfailed", 4));
 }
 
 #[actix_rt::test]
@@ -209,12 +219,34 @@ async fn events_are_triggered_and_the_api_is_called_by_hand() {
     assert!(code == 0 && text.contains("name: gw") && text.contains("next_cursor: "), "{text}");
     assert_eq!(cli::run(&server, &["api", "DELETE", &format!("/subscriptions/{scm}")]), (String::new(), 0));
     assert_eq!(cli::run(&server, &["api", "GET", "/nothing"]).1, 3);
+    // What is encoded already is not encoded again.
+    assert_eq!(server.post("/api/v1/events", &json!({"event_type": "log.error", "id": "order/4711"})).await.0, 202);
+    let (text, code) = cli::run(&server, &["api", "GET", "/events/order%2F4711"]);
+    assert!(code == 0 && text.contains("order/4711"), "{code} {text}");
+    // Deliveries outlive their subscription.
+    assert_eq!(cli::run(&server, &["dlq", "export", "--sub", &scm]).1, 0);
 
     let (man, code) = cli::run(&server, &["man"]);
     assert!(code == 0 && man.contains(".TH loghorn 1"), "{man}");
     let folder = server.data.parent().unwrap().join("man");
     assert_eq!(cli::run(&server, &["man", "--dir", folder.to_str().unwrap()]).1, 0);
     assert!(folder.join("loghorn-sub-apply.1").is_file());
+}
+
+#[actix_rt::test]
+async fn what_is_not_matched_in_time_is_not_called_unmatched() {
+    let server = Loghorn::start_with(&[], &[("FAILPOINTS", "router::match=sleep(60000)")]).await;
+    server.subscribe("http://127.0.0.1:18999/a", json!({})).await;
+    let (text, code) = cli::run(&server, &["trigger", "log.error", "--wait", "--timeout", "3s"]);
+    assert_eq!(code, 8, "{text}");
+}
+
+#[actix_rt::test]
+async fn a_hangup_ends_no_server() {
+    let mut server = Loghorn::start().await;
+    assert!(Command::new("kill").args(["-HUP", &server.pid().to_string()]).status().unwrap().success());
+    assert!(!server.ends(1).await);
+    assert_eq!(server.get("/api/v1/health").await["status"], "healthy");
 }
 
 #[actix_rt::test]

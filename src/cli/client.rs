@@ -192,7 +192,9 @@ impl Client {
     pub(crate) async fn any(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, Fail> {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let path = path.trim_start_matches('/').trim_start_matches("api/v1/");
-        let mut url = self.url(&path.split('/').collect::<Vec<_>>());
+        let mut url = self.url(&[]);
+        // As it was written: what is encoded in it already is not encoded again.
+        url.set_path(&format!("{}/{path}", url.path()));
         url.set_query(query);
         let request = self.request(method, &url).timeout(self.timeout);
         self.answer(match body {

@@ -131,7 +131,9 @@ fn newest<T: DeserializeOwned>(noun: &str, limit: usize) -> Vec<T> {
     let out = Out::new(None, true);
     let context = Context { out, server: None, cacert: None, key_file: None, data: None, timeout: WAIT_MAX };
     let asking = async { context.client()?.list::<T>(&[noun], &Query::new(), limit).await };
-    actix_rt::System::new().block_on(asking).map(|list| list.items).unwrap_or_default()
+    // However many pages there are.
+    let bounded = async { tokio::time::timeout(WAIT_MAX, asking).await };
+    actix_rt::System::new().block_on(bounded).ok().and_then(Result::ok).map(|list| list.items).unwrap_or_default()
 }
 
 #[cfg(test)]

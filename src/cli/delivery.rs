@@ -123,7 +123,8 @@ fn url(delivery: &Delivery, out: &Out) -> String {
     if out.is_short() { shortened(&text, 40) } else { text }
 }
 
-fn last(delivery: &Delivery) -> String {
+/// The code, or the class, of the last attempt.
+pub(crate) fn last(delivery: &Delivery) -> String {
     let code = delivery.last_status_code.map(|code| code.to_string());
     code.or_else(|| delivery.last_class.clone()).unwrap_or_default()
 }
@@ -156,11 +157,11 @@ impl DeliveryCommand {
     }
 }
 
-impl Narrowed {
+impl Narrow {
     /// What is asked of the server; names and beginnings become ids first.
     pub(crate) async fn query(&self, client: &Client) -> Result<Query<'static>, Fail> {
         let mut query = Query::new();
-        let Narrow { sub, class, since } = self.narrow.clone();
+        let Self { sub, class, since } = self.clone();
         if let Some(wanted) = sub {
             let id = match sub::find(client, &wanted).await {
                 Ok(shown) => shown.id,
@@ -170,12 +171,20 @@ impl Narrowed {
             };
             query.push(("subscription", id.into()));
         }
+        query.extend(class.map(|class| ("class", class.into())));
+        query.extend(since.map(|since| ("since", since.into())));
+        Ok(query)
+    }
+}
+
+impl Narrowed {
+    /// The same for these.
+    pub(crate) async fn query(&self, client: &Client) -> Result<Query<'static>, Fail> {
+        let mut query = self.narrow.query(client).await?;
         if let Some(wanted) = &self.event {
             let answer = client.one::<event::Shown>(&["events"], wanted, event::KIND, |event| event.id()).await?;
             query.push(("event", answer.read::<event::Shown>()?.id().to_owned().into()));
         }
-        query.extend(class.map(|class| ("class", class.into())));
-        query.extend(since.map(|since| ("since", since.into())));
         query.extend(self.code.map(|code| ("code", code.to_string().into())));
         Ok(query)
     }
@@ -278,8 +287,17 @@ impl ResendArgs {
     }
 }
 
-/// Waits until the delivery has had an attempt that says how it goes, and reports that: 0 delivered, 7 failed (also
-/// where it is tried again), 8 nothing yet.
+/// What a command that waits for a delivery ends with, and its mark: 0 delivered, 7 failed (also where it is tried
+/// again), 8 nothing yet.
+pub(crate) fn ending(status: &str) -> (Exit, &'static str) {
+    match status {
+        "delivered" => (Exit::Ok, GOOD),
+        "queued" | "attempting" => (Exit::TimedOut, UNSURE),
+        _ => (Exit::Partly, BAD),
+    }
+}
+
+/// Waits until the delivery has had an attempt that says how it goes, and reports that.
 pub(crate) async fn wait_and_report(context: &Context, client: &Client, id: &str) -> Result<Exit, Fail> {
     let until = tokio::time::Instant::now() + client.timeout();
     let (body, found) = loop {
@@ -287,8 +305,7 @@ pub(crate) async fn wait_and_report(context: &Context, client: &Client, id: &str
         match client.get(&["deliveries", id]).await {
             Ok(answer) => {
                 let found: DeliveryWithAttempts = answer.read()?;
-                let is_open = matches!(found.delivery.status.as_str(), "queued" | "attempting");
-                if !is_open || is_late {
+                if ending(&found.delivery.status).0 != Exit::TimedOut || is_late {
                     break (answer.body, found);
                 }
             }
@@ -299,16 +316,7 @@ pub(crate) async fn wait_and_report(context: &Context, client: &Client, id: &str
         tokio::time::sleep(LOOK_EVERY).await;
     };
     let status = found.delivery.status.as_str();
-    let exit = match status {
-        "delivered" => Exit::Ok,
-        "queued" | "attempting" => Exit::TimedOut,
-        _ => Exit::Partly,
-    };
-    let mark = match exit {
-        Exit::Ok => GOOD,
-        Exit::TimedOut => UNSURE,
-        _ => BAD,
-    };
+    let (exit, mark) = ending(status);
     let mut parts = vec![coloured(&plain(status))];
     if let Some(attempt) = found.attempt_log.last() {
         parts.push(format!("{} in {:.0} ms", came_to(attempt), attempt.duration_ms));

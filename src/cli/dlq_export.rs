@@ -2,12 +2,12 @@
 
 use clap::Args;
 use loghorn_web::api::deliveries::Delivery;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Context,
-    client::Query,
-    delivery::{Narrow, subscription_id},
+    client::strange,
+    delivery::Narrow,
     fail::{Exit, Fail},
     json,
 };
@@ -33,11 +33,7 @@ impl ExportArgs {
         /// Read at a time, so that however many there are, few are held.
         const PAGE: usize = 500;
         let client = context.client()?;
-        let mut query = Query::new();
-        let found = subscription_id(&client, &self.narrow).await?;
-        query.extend(found.map(|shown| ("subscription", shown.id.into())));
-        query.extend(self.narrow.class.map(|class| ("class", class.into())));
-        query.extend(self.narrow.since.map(|since| ("since", since.into())));
+        let query = self.narrow.query(&client).await?;
         let mut left = self.limit.map_or(usize::MAX, |limit| limit as usize);
         let mut cursor: Option<String> = None;
         while left > 0 {
@@ -50,7 +46,7 @@ impl ExportArgs {
                     Err(fail) if fail.exit == Exit::NotFound => Value::Null,
                     Err(fail) => return Err(fail),
                 };
-                let mut line: Value = serde_json::from_str(raw.get()).unwrap_or_else(|_| json!({}));
+                let mut line: Value = serde_json::from_str(raw.get()).map_err(|error| strange(&error.to_string()))?;
                 line["event"] = event;
                 context.out.line(&json::compact(&line.to_string()))?;
             }

@@ -99,7 +99,7 @@ fn subscription(job: &Job, out: &Out) -> String {
 impl JobCommand {
     /// Whether it changes nothing and ends by itself.
     pub(crate) fn is_watchable(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Get(_))
+        matches!(self, Self::List(_) | Self::Get(GetArgs { wait: false, .. }))
     }
 
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {

@@ -284,7 +284,9 @@ async fn watched(first: Command, context: &Context) -> Result<Exit, Fail> {
     let mut is_first = true;
     loop {
         watch::begin();
-        match command.run(context).await {
+        let ended = command.run(context).await;
+        watch::end(ended.is_ok());
+        match ended {
             Err(fail) if !is_first && matches!(fail.exit, Exit::Unreachable | Exit::TimedOut) => fail.report(),
             Err(fail) => return Err(fail),
             Ok(_) => {}
@@ -300,7 +302,8 @@ impl Command {
     /// Whether it changes nothing and ends by itself.
     fn is_watchable(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Audit(_) => true,
+            Self::Status(_) | Self::Audit(_) | Self::Config(config_list::ConfigCommand::List(_)) => true,
+            Self::Dispatch(command) => matches!(command, dispatch::DispatchCommand::Status),
             Self::Event(command) => command.is_watchable(),
             Self::Sub(command) => command.is_watchable(),
             Self::Delivery(command) => command.is_watchable(),
@@ -383,6 +386,23 @@ mod tests {
         for line in ["loghorn --server h:1 -o json status", "loghorn status --server h:1 -o json"] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!((cli.global.server.as_deref(), cli.global.output), (Some("h:1"), Some(Form::Json)));
+        }
+    }
+
+    #[test]
+    fn what_lists_or_shows_is_watched() {
+        let is_watchable = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().command.is_watchable();
+        for line in [
+            "loghorn status",
+            "loghorn dispatch status",
+            "loghorn config list",
+            "loghorn sub secret list gw",
+            "loghorn job get job_1",
+        ] {
+            assert!(is_watchable(line), "{line}");
+        }
+        for line in ["loghorn dispatch pause", "loghorn sub secret rotate gw", "loghorn job get job_1 --wait"] {
+            assert!(!is_watchable(line), "{line}");
         }
     }
 

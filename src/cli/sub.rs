@@ -130,7 +130,7 @@ pub(crate) struct TestArgs {
 impl SubCommand {
     /// Whether it changes nothing and ends by itself.
     pub(crate) fn is_watchable(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Get(_) | Self::Shadow(_))
+        matches!(self, Self::List(_) | Self::Get(_) | Self::Shadow(_) | Self::Secret(SecretCommand::List(_)))
     }
 
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {

@@ -106,12 +106,15 @@ impl ApplyArgs {
         let client = context.client()?;
         let known = client.list::<Shown>(&["subscriptions"], &Query::new(), SEARCHED_MAX).await?.items;
         let steps = plan(wanted, &known)?;
-        let n_extra = steps.iter().filter(|step| matches!(step, Step::Extra { .. })).count();
-        if self.prune && n_extra > 0 && !self.dry_run {
-            confirm(
-                &format!("Delete {n_extra} that the file does not name? What waits for them is cancelled."),
-                self.yes,
-            )?;
+        let extra: Vec<&str> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Extra { name, .. } => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
+        if self.prune && !extra.is_empty() && !self.dry_run {
+            confirm(&prune_question(&extra), self.yes)?;
         }
         let (mut n_kept, mut exit) = (0, Exit::Ok);
         for step in &steps {
@@ -120,12 +123,18 @@ impl ApplyArgs {
                 continue;
             }
             let done = if self.dry_run { Ok(None) } else { self.take(&client, step).await };
-            let secret = done.unwrap_or_else(|fail| {
-                fail.report();
-                exit = Exit::Partly;
-                Some(Err(()))
-            });
-            self.tell(context, step, secret)?;
+            match done {
+                Ok(secret) => self.tell(context, step, secret.map(Ok))?,
+                Err(fail) => {
+                    self.tell(context, step, Some(Err(())))?;
+                    // It would be the same with each that is left.
+                    if matches!(fail.exit, Exit::Auth | Exit::Unreachable | Exit::TimedOut) {
+                        return Err(fail.why("What comes after it in the file was not tried."));
+                    }
+                    fail.report();
+                    exit = Exit::Partly;
+                }
+            }
         }
         if n_kept > 0 {
             context.out.line(&format!("= {n_kept} unchanged"))?;
@@ -137,11 +146,11 @@ impl ApplyArgs {
     }
 
     /// The secret of a new one.
-    async fn take(&self, client: &Client, step: &Step) -> Result<Option<Result<String, ()>>, Fail> {
+    async fn take(&self, client: &Client, step: &Step) -> Result<Option<String>, Fail> {
         match step {
             Step::Create { spec, .. } => {
                 let shown: Shown = client.post(&["subscriptions"], json!(spec).to_string()).await?.read()?;
-                return Ok(shown.secret.map(Ok));
+                return Ok(shown.secret);
             }
             Step::Update { id, version, spec, .. } => {
                 client.put(&["subscriptions", id], json!(spec).to_string(), *version).await?;
@@ -213,15 +222,28 @@ fn wanted(file: &Value) -> Result<Vec<Map<String, Value>>, Fail> {
     Ok(all)
 }
 
+fn prune_question(names: &[&str]) -> String {
+    const NAMED_MAX: usize = 20;
+    let mut named = names.iter().take(NAMED_MAX).map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED_MAX {
+        named.push_str(&format!(" and {} more", names.len() - NAMED_MAX));
+    }
+    let what = if names.len() == 1 { "it" } else { "them" };
+    format!("Delete {named}, which the file does not name? What waits for {what} is cancelled.")
+}
+
 /// What can be told without the server is told before anything is done.
 fn check(name: &str, spec: &Map<String, Value>) -> Result<(), Fail> {
     let mut bare = spec.clone();
     bare.remove("secret");
+    let bare = Value::Object(bare);
+    let Err(mut problems) = Spec::from_json(bare.clone()) else { return Ok(()) };
     // What is masked is known to the server alone.
-    if json!(bare).to_string().contains(MASK) {
+    let is_masked = |value: &Value| value.to_string().contains(MASK);
+    problems.retain(|problem| problem.pointer.is_empty() || !bare.pointer(&problem.pointer).is_some_and(is_masked));
+    if problems.is_empty() {
         return Ok(());
     }
-    let Err(problems) = Spec::from_json(Value::Object(bare)) else { return Ok(()) };
     let fail = Fail::new(Exit::Refused, format!("{name}: it is not acceptable, and nothing was changed"));
     Err(problems.iter().fold(fail, |fail, problem| fail.why(format!("{}: {}", problem.pointer, problem.detail))))
 }
@@ -431,6 +453,9 @@ subscriptions:
             "x",
             "- {url: 'https://example.com/'}",
             "- {name: a, url: 'https://example.com/', events: ['**'], fliters: {}}",
+            // A mask says nothing of the rest.
+            "- {name: a, url: 'https://example.com/', events: [], auth: {type: bearer, token: ••••}}",
+            "- {name: a, events: ['**'], auth: {type: bearer, token: ••••}}",
             "- {name: a, url: 'https://x.example/', events: ['**']}\n- {name: a, url: 'https://x.example/', events: ['**']}",
         ] {
             assert_eq!(wrong(yaml), Exit::Refused, "{yaml}");
@@ -438,5 +463,11 @@ subscriptions:
         let twice = [shown("a", json!({})), shown("a", json!({}))];
         let file = yaml::read("- {name: a, url: 'https://x.example/', events: ['**']}", "f").unwrap();
         assert!(plan(wanted(&file).unwrap(), &twice).is_err());
+    }
+
+    #[test]
+    fn what_is_to_be_deleted_is_named() {
+        assert!(prune_question(&["old", "older"]).starts_with("Delete old, older, which"));
+        assert!(prune_question(&["x"; 25]).contains(", x and 5 more, which"));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use loghorn_domain::Span;
+use clap::{Args, builder::PossibleValuesParser};
+use loghorn_domain::{Span, format};
 use loghorn_web::api::subscriptions::Shown;
 use serde_json::{Map, Value, json};
 
@@ -18,8 +18,9 @@ use super::{
 };
 
 /// The forms that a webhook may have.
-pub(crate) const FORMATS: [&str; 8] =
-    ["standard", "slack", "pagerduty", "discord", "teams", "opsgenie", "cloudevents", "template"];
+pub(crate) fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(format::Format::ALL.map(format::Format::name))
+}
 
 /// What `sub create` takes.
 #[derive(Debug, Args)]
@@ -55,7 +56,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "PATH")]
     region_by: Option<String>,
     /// The form of the body; see docs/receivers.md [default: standard]
-    #[arg(long, value_name = "FORMAT", value_parser = FORMATS)]
+    #[arg(long, value_name = "FORMAT", value_parser = formats())]
     format: Option<String>,
     /// File of the template that makes the body, in MiniJinja
     #[arg(long, value_name = "FILE")]

@@ -15,7 +15,7 @@ use super::{
     json,
     output::{Format, plain},
     sub,
-    sub_create::FORMATS,
+    sub_create::formats,
 };
 
 /// What `sub preview` takes.
@@ -32,7 +32,7 @@ pub(crate) struct PreviewArgs {
     #[arg(value_name = "NAME|ID", required_unless_present_any = ["format", "template_file"])]
     name: Option<String>,
     /// In this form instead of the subscription's
-    #[arg(long, value_name = "FORMAT", value_parser = FORMATS)]
+    #[arg(long, value_name = "FORMAT", value_parser = formats())]
     format: Option<String>,
     /// With this template, in MiniJinja
     #[arg(long, value_name = "FILE")]

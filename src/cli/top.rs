@@ -1,13 +1,14 @@
 //! `loghorn top`: the server at a glance, on the whole terminal, until `q`.
 //!
-//! Read once a second by the API; drawn when something came or a key was pressed. The terminal is put back whatever
-//! happens.
+//! Read once a second by the API, which subscriptions there are more seldom; drawn when something came or a key was
+//! pressed, also while it is read. The terminal is put back whatever happens.
 
 mod view;
 
-use std::{collections::BTreeMap, io::IsTerminal, time::Duration};
+use std::{collections::BTreeMap, io::IsTerminal, pin::pin, time::Duration};
 
 use clap::Args;
+use futures_util::future::{Fuse, FusedFuture, FutureExt};
 use loghorn_web::api::{
     health::Health,
     series::{Figures, SubscriptionFigures},
@@ -26,6 +27,8 @@ use super::{
 
 /// How often the server is asked.
 const EVERY: Duration = Duration::from_secs(1);
+/// In each so manieth reading it is asked which subscriptions there are.
+const LIST_EVERY: u32 = 10;
 /// How long a key is waited for before it is looked whether anybody still wants one.
 const KEY_WAIT: Duration = Duration::from_millis(200);
 /// Subscriptions that are watched: those in trouble first.
@@ -42,6 +45,16 @@ Keys: q quits, p pauses, s sorts otherwise, j and k (or the arrows) choose, Ente
 pub(crate) struct TopArgs {}
 
 /// What was read of the server.
+struct News {
+    health: Health,
+    stats: Stats,
+    /// Those that are watched from now on; `None`: the same as before.
+    watched: Option<Vec<Shown>>,
+    /// By subscription.
+    figures: BTreeMap<String, Figures>,
+}
+
+/// What is shown of it.
 struct Snapshot {
     health: Health,
     stats: Stats,
@@ -91,7 +104,8 @@ struct Screen {
     /// Why there is nothing newer.
     trouble: Option<String>,
     sorting: Sorting,
-    selected: usize,
+    /// The id of the one that is chosen; `None`: the first, whichever that is.
+    selected: Option<String>,
     is_paused: bool,
     /// Whether all of the chosen one is shown.
     is_open: bool,
@@ -107,7 +121,7 @@ impl TopArgs {
         let client = context.client()?;
         // What is wrong from the start is told as ever.
         let mut screen = Screen::new(client.server().to_owned());
-        screen.take(Ok(read(&client).await?));
+        screen.take(Ok(read(&client, None).await?));
         let (tell, mut keys) = mpsc::channel(16);
         std::thread::spawn(move || read_keys(&tell));
         let mut terminal = ratatui::try_init().map_err(Fail::from)?;
@@ -132,21 +146,27 @@ pub(super) fn read_keys(tell: &mpsc::Sender<KeyEvent>) {
     }
 }
 
-async fn read(client: &Client) -> Result<Snapshot, Fail> {
+/// Reads how the subscriptions `ids` do, or `None`: of those that there are.
+async fn read(client: &Client, ids: Option<Vec<String>>) -> Result<News, Fail> {
     let health = client.get(&["health"]).await?.read()?;
     let stats = client.get(&["stats"]).await?.read()?;
-    let mut all = client.list::<Shown>(&["subscriptions"], &Query::new(), sub::SEARCHED_MAX).await?.items;
-    all.sort_by_key(trouble);
-    all.truncate(WATCHED_MAX);
-    let ids: Vec<&str> = all.iter().map(|shown| shown.id.as_str()).collect();
+    let (ids, watched) = match ids {
+        Some(ids) => (ids, None),
+        None => {
+            let path = ["subscriptions"];
+            let mut all = client.list::<Shown>(&path, &Query::new(), sub::SEARCHED_MAX).await?.items;
+            all.sort_by_key(trouble);
+            all.truncate(WATCHED_MAX);
+            (all.iter().map(|shown| shown.id.clone()).collect(), Some(all))
+        }
+    };
     let mut figures = BTreeMap::new();
     if !ids.is_empty() {
         let query: Query = vec![("ids", ids.join(",").into()), ("range", "15m".into())];
         let found: SubscriptionFigures = client.query(&["stats", "subscriptions"], &query).await?.read()?;
         figures.extend(found.items.into_iter().map(|one| (one.subscription_id.clone(), one)));
     }
-    let rows = all.into_iter().map(|shown| Row { figures: figures.remove(&shown.id), shown }).collect();
-    Ok(Snapshot { health, stats, rows })
+    Ok(News { health, stats, watched, figures })
 }
 
 /// 0 for what is in the worst trouble.
@@ -167,7 +187,7 @@ impl Screen {
             snapshot: None,
             trouble: None,
             sorting: Sorting::Trouble,
-            selected: 0,
+            selected: None,
             is_paused: false,
             is_open: false,
         }
@@ -181,6 +201,8 @@ impl Screen {
     ) -> Result<Exit, Fail> {
         let mut clock = tokio::time::interval(EVERY);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut reading = pin!(Fuse::terminated());
+        let mut rounds = 0;
         loop {
             terminal.draw(|frame| view::draw(self, frame))?;
             tokio::select! {
@@ -188,36 +210,61 @@ impl Screen {
                     Some(key) if !self.press(key) => {}
                     _ => return Ok(Exit::Ok),
                 },
-                _ = clock.tick(), if !self.is_paused => {
-                    let read = read(client).await;
-                    self.take(read);
+                _ = clock.tick(), if !self.is_paused && reading.is_terminated() => {
+                    rounds += 1;
+                    let ids = (rounds % LIST_EVERY != 0).then(|| self.ids());
+                    reading.set(read(client, ids).fuse());
                 }
+                news = reading.as_mut() => self.take(news),
             }
         }
     }
 
-    fn take(&mut self, read: Result<Snapshot, Fail>) {
-        match read {
-            Ok(snapshot) => {
-                self.trouble = None;
-                self.snapshot = Some(snapshot);
-                self.sort();
-            }
-            Err(fail) => self.trouble = Some(fail.what().to_owned()),
+    fn take(&mut self, read: Result<News, Fail>) {
+        let News { health, stats, watched, mut figures } = match read {
+            Ok(news) => news,
+            Err(fail) => return self.trouble = Some(fail.what().to_owned()),
+        };
+        self.trouble = None;
+        let known = self.snapshot.take().into_iter().flat_map(|before| before.rows).map(|row| row.shown);
+        let watched = watched.unwrap_or_else(|| known.collect());
+        let rows = watched.into_iter().map(|shown| Row { figures: figures.remove(&shown.id), shown }).collect();
+        self.snapshot = Some(Snapshot { health, stats, rows });
+        let is_gone = |id: &String| !self.rows().iter().any(|row| row.shown.id == *id);
+        if self.selected.as_ref().is_some_and(is_gone) {
+            (self.selected, self.is_open) = (None, false);
         }
+        self.sort();
+    }
+
+    fn rows(&self) -> &[Row] {
+        self.snapshot.as_ref().map_or(&[], |snapshot| &snapshot.rows)
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.rows().iter().map(|row| row.shown.id.clone()).collect()
+    }
+
+    /// The place of the one that is chosen.
+    fn selected(&self) -> usize {
+        let place = |id: &String| self.rows().iter().position(|row| row.shown.id == *id);
+        self.selected.as_ref().and_then(place).unwrap_or(0)
+    }
+
+    /// Chooses the one at `place`, or the last.
+    fn select(&mut self, place: usize) {
+        let rows = self.rows();
+        self.selected = rows.get(place).or(rows.last()).map(|row| row.shown.id.clone());
     }
 
     fn sort(&mut self) {
         let sorting = self.sorting;
         let rows = self.snapshot.iter_mut().map(|snapshot| &mut snapshot.rows);
         rows.for_each(|rows| rows.sort_by(|a, b| order(sorting, a, b)));
-        let count = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.rows.len());
-        self.selected = self.selected.min(count.saturating_sub(1));
     }
 
     /// Whether it ends.
     fn press(&mut self, key: KeyEvent) -> bool {
-        let count = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.rows.len());
         match key.code {
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return true,
             KeyCode::Esc if self.is_open => self.is_open = false,
@@ -227,9 +274,12 @@ impl Screen {
                 self.sorting = self.sorting.next();
                 self.sort();
             }
-            KeyCode::Char('j') | KeyCode::Down => self.selected = (self.selected + 1).min(count.saturating_sub(1)),
-            KeyCode::Char('k') | KeyCode::Up => self.selected = self.selected.saturating_sub(1),
-            KeyCode::Enter => self.is_open = !self.is_open && count > 0,
+            KeyCode::Char('j') | KeyCode::Down => self.select(self.selected() + 1),
+            KeyCode::Char('k') | KeyCode::Up => self.select(self.selected().saturating_sub(1)),
+            KeyCode::Enter => {
+                self.select(self.selected());
+                self.is_open = !self.is_open && self.selected.is_some();
+            }
             _ => {}
         }
         false
@@ -298,9 +348,16 @@ mod tests {
         for _ in 0..5 {
             press(&mut screen, KeyCode::Down);
         }
-        assert_eq!(screen.selected, 2);
+        assert_eq!(screen.selected(), 2);
+        // The one that is chosen stays so wherever it comes to stand.
+        press(&mut screen, KeyCode::Char('s'));
+        assert_eq!((names(&screen)[screen.selected()].as_str(), screen.selected.as_deref()), ("scm", Some("sub_scm")));
+        for _ in 0..3 {
+            press(&mut screen, KeyCode::Char('s'));
+        }
+        assert_eq!((names(&screen)[2].as_str(), screen.selected()), ("scm", 2));
         press(&mut screen, KeyCode::Char('k'));
-        assert!(!press(&mut screen, KeyCode::Enter) && screen.is_open && screen.selected == 1);
+        assert!(!press(&mut screen, KeyCode::Enter) && screen.is_open && screen.selected() == 1);
         assert!(!press(&mut screen, KeyCode::Esc) && !screen.is_open);
         press(&mut screen, KeyCode::Char('p'));
         assert!(screen.is_paused && press(&mut screen, KeyCode::Char('q')));

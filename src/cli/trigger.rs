@@ -3,18 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use loghorn_web::api::{
-    deliveries::{Delivery, DeliveryWithAttempts},
-    events::Accepted,
-    stats::Stats,
-};
+use loghorn_web::api::{deliveries::Delivery, events::Accepted, stats::Stats, subscriptions::Shown};
 use serde_json::{Value, json};
 
 use super::{
     Context,
     client::{Client, Query},
+    delivery::{ending, last},
     fail::{Exit, Fail},
-    output::{BAD, GOOD, UNSURE, plain},
+    output::{GOOD, List, UNSURE, plain},
     sub,
 };
 
@@ -30,7 +27,8 @@ Examples:
   loghorn trigger payment.processor.failure --set metadata.amount=1240 --wait
   loghorn trigger log.error -m 'card timeout' --set source=pay
 
-With --wait: 0 when all of its deliveries arrived, 7 when one did not, 8 when that is still open.")]
+With --wait: 0 when all of its deliveries arrived, 7 when one did not, 8 when that, or whether there are any, is
+still open.")]
 pub(crate) struct TriggerArgs {
     /// The event's type
     #[arg(value_name = "TYPE")]
@@ -60,31 +58,30 @@ impl TriggerArgs {
             context.out.done(&answer.body, &id, &[&id, &seq.to_string(), "accepted"], &sentence)?;
             return Ok(Exit::Ok);
         }
-        let deliveries = ended(&client, &id, seq).await?;
-        let mut exit = Exit::Ok;
-        let mut parts = vec![format!("{} accepted", plain(&id)), format!("matched {}", deliveries.len())];
-        let mut raw = Vec::new();
-        let mut cells = vec![id.clone(), seq.to_string(), deliveries.len().to_string()];
-        for delivery in &deliveries {
-            let answer = client.get(&["deliveries", &delivery.id]).await?;
-            let found: DeliveryWithAttempts = answer.read()?;
-            let (status, last) = (found.delivery.status.clone(), found.attempt_log.last());
-            let (mark, this) = match status.as_str() {
-                "delivered" => (GOOD, Exit::Ok),
-                "queued" | "attempting" => (UNSURE, Exit::TimedOut),
-                _ => (BAD, Exit::Partly),
-            };
+        let Ended { is_routed, deliveries } = ended(&client, &id, seq).await?;
+        let mut parts = vec![format!("{} accepted", plain(&id))];
+        // While it is not routed, there may be more of them.
+        let mut exit = if is_routed { Exit::Ok } else { Exit::TimedOut };
+        parts.push(match is_routed {
+            true => format!("matched {}", deliveries.items.len()),
+            false => format!("{UNSURE} not matched yet. Look again:  loghorn event get {}", plain(&id)),
+        });
+        let mut cells = vec![id.clone(), seq.to_string(), deliveries.items.len().to_string()];
+        let known = match deliveries.items.is_empty() {
+            true => Vec::new(),
+            false => client.list::<Shown>(&["subscriptions"], &Query::new(), sub::SEARCHED_MAX).await?.items,
+        };
+        for delivery in &deliveries.items {
+            let (this, mark) = ending(&delivery.status);
             // One that failed is worse than one that is still open.
             exit = if exit == Exit::Partly || this == Exit::Ok { exit } else { this };
-            let code = last.map_or_else(String::new, |last| {
-                last.status_code.map_or_else(|| last.class.clone(), |code| code.to_string())
-            });
-            let took = last.map_or_else(String::new, |last| format!(" {:.0} ms", last.duration_ms));
-            let name = sub::name_of(&client, &found).await;
-            parts.push(format!("{mark} {} {} {code}{took}", plain(&name), plain(&status)));
+            let id = delivery.subscription_id.as_deref().unwrap_or("a deleted subscription");
+            let name = known.iter().find(|shown| shown.id == id).map_or(id, sub::name).to_owned();
+            let (status, code) = (delivery.status.clone(), last(delivery));
+            parts.push(format!("{mark} {} {} {code}", plain(&name), plain(&status)).trim_end().to_owned());
             cells.extend([name, status, code]);
-            raw.push(answer.body);
         }
+        let raw: Vec<&str> = deliveries.raw.iter().map(|raw| raw.get()).collect();
         let raw = format!("{{\"id\":{},\"seq\":{seq},\"deliveries\":[{}]}}", json!(id), raw.join(","));
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
         context.out.done(&raw, &id, &cells, &parts.join(" · "))?;
@@ -92,17 +89,25 @@ impl TriggerArgs {
     }
 }
 
+/// What became of it until time was up.
+struct Ended {
+    /// Whether it was held against all subscriptions.
+    is_routed: bool,
+    deliveries: List<Delivery>,
+}
+
 /// Its deliveries, once each was attempted, or time is up.
-async fn ended(client: &Client, id: &str, seq: u64) -> Result<Vec<Delivery>, Fail> {
+async fn ended(client: &Client, id: &str, seq: u64) -> Result<Ended, Fail> {
     let until = tokio::time::Instant::now() + client.timeout();
     loop {
         let is_late = tokio::time::Instant::now() >= until;
         let stats: Stats = client.get(&["stats"]).await?.read()?;
         let is_routed = stats.event_stats.routed_seq >= seq;
-        let list = client.list::<Delivery>(&["events", id, "deliveries"], &Query::new(), DELIVERIES_MAX).await?.items;
-        let is_open = |delivery: &Delivery| matches!(delivery.status.as_str(), "queued" | "attempting");
-        if is_late || is_routed && !list.iter().any(is_open) {
-            return Ok(list);
+        let path = ["events", id, "deliveries"];
+        let deliveries = client.list::<Delivery>(&path, &Query::new(), DELIVERIES_MAX).await?;
+        let is_open = |delivery: &Delivery| ending(&delivery.status).0 == Exit::TimedOut;
+        if is_late || is_routed && !deliveries.items.iter().any(is_open) {
+            return Ok(Ended { is_routed, deliveries });
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

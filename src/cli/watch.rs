@@ -24,8 +24,20 @@ pub(crate) fn begin() {
         return;
     }
     SEEN.with_borrow_mut(|seen| {
-        let seen = seen.get_or_insert_default();
-        seen.before = std::mem::take(&mut seen.now);
+        seen.get_or_insert_default();
+    });
+}
+
+/// A round ended. One that failed half-way has not seen all: what stood there before is no news in the next.
+pub(crate) fn end(is_whole: bool) {
+    SEEN.with_borrow_mut(|seen| {
+        let Some(seen) = seen else { return };
+        let now = std::mem::take(&mut seen.now);
+        if is_whole {
+            seen.before = now;
+        } else {
+            seen.before.extend(now);
+        }
     });
 }
 
@@ -38,4 +50,25 @@ pub(crate) fn is_news(line: &str) -> bool {
         }
         None => true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_that_failed_makes_nothing_new_again() {
+        let round = |lines: &[&str], is_whole| {
+            SEEN.set(Some(SEEN.take().unwrap_or_default()));
+            let news: Vec<String> = lines.iter().filter(|line| is_news(line)).map(ToString::to_string).collect();
+            end(is_whole);
+            news
+        };
+        assert_eq!(round(&["a", "b"], true), ["a", "b"]);
+        assert_eq!(round(&["c"], false), ["c"]);
+        assert_eq!(round(&["a", "b", "c", "d"], true), ["d"]);
+        // What was away is news.
+        assert!(round(&["a"], true).is_empty());
+        assert_eq!(round(&["a", "b"], true), ["b"]);
+    }
 }

@@ -20,7 +20,7 @@ pub(super) fn draw(screen: &Screen, frame: &mut Frame<'_>) {
         Layout::vertical([Constraint::Length(3), Constraint::Min(1), Constraint::Length(1)]).areas(frame.area());
     frame.render_widget(Paragraph::new(lines(screen)), head);
     if let Some(snapshot) = &screen.snapshot {
-        match snapshot.rows.get(screen.selected).filter(|_| screen.is_open) {
+        match snapshot.rows.get(screen.selected()).filter(|_| screen.is_open) {
             Some(row) => details(row, frame, body),
             None => table(screen, snapshot, frame, body),
         }
@@ -89,7 +89,7 @@ fn table(screen: &Screen, snapshot: &Snapshot, frame: &mut Frame<'_>, area: Rect
         Cells::new(["NAME", "STATE", "CIRCUIT", "SUCC %", "P95 MS", "DELIVERED", "DEAD", "LAST 15 MIN"]).dark_gray();
     let chosen = Style::new().add_modifier(Modifier::REVERSED);
     let table = Table::new(rows, widths).header(head).row_highlight_style(chosen);
-    let mut state = TableState::default().with_selected(Some(screen.selected));
+    let mut state = TableState::default().with_selected(Some(screen.selected()));
     frame.render_stateful_widget(table, area, &mut state);
 }
 
