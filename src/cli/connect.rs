@@ -138,7 +138,7 @@ mod tests {
             assert!(filled.contains("logs.example.com") && (is_journal || filled.contains("lh_ingest_x")), "{filled}");
             assert!(!filled.contains(HOST) && !filled.contains(PORT) && !filled.contains(KEY), "{filled}");
             // Nothing goes out in clear.
-            for clear in ["http://", "\"off\"", "Off", "ssl: false", "no_ssl: true"] {
+            for clear in ["http://", "\"off\"", "Off", " ssl: false", "no_ssl: true"] {
                 assert!(!filled.contains(clear), "{name}: {clear}: {filled}");
             }
             // What names host and port apart says whether it is TLS.

@@ -55,7 +55,7 @@ async fn bulks_are_stored_and_answered_item_by_item() {
         "\n",
         r#"{"doc":{"message":"changed"},"doc_as_upsert":true}"#,
         "\n",
-        r#"{"create":{"_index":"logs","_id":"a-1"}}"#,
+        r#"{"create":{"_index":"logs-app-default","_id":"a-1"}}"#,
         "\n",
         r#"{"message":"again"}"#,
     );
