@@ -118,7 +118,7 @@ impl App {
         // Listening again only changes the length of the queue, which is 128 otherwise.
         #[cfg(unix)]
         rustix::net::listen(&listener, BACKLOG).map_err(|error| bind(error.into()))?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock { began: Instant::now() });
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let master = config.master()?;
         // Before the store is opened, which changes its files: with the wrong key nothing is touched.
@@ -363,8 +363,14 @@ impl Signals {
 }
 
 /// The operating system's clocks.
-struct SystemClock {
+pub(crate) struct SystemClock {
     began: Instant,
+}
+
+impl SystemClock {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now() }
+    }
 }
 
 impl Clock for SystemClock {

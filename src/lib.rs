@@ -5,6 +5,7 @@
 
 mod admin_key;
 pub mod app;
+mod backup;
 mod certificate;
 pub mod cli;
 pub mod config;

@@ -131,7 +131,7 @@ fn scopes_of(method: &str, path: &str) -> &'static [&'static str] {
         _ if path.starts_with(KEYS) || path.starts_with("/api/v1/audit") || path.starts_with("/api/v1/keyring") => {
             &["admin"]
         }
-        _ if path.starts_with("/api/v1/dispatch/") => &["admin"],
+        _ if path.starts_with("/api/v1/dispatch/") || path == "/api/v1/backup" => &["admin"],
         _ if path.starts_with(INGEST) || SHIPPERS.contains(&path) => &["ingest", "manage", "admin"],
         "/api/v1/events" if !is_reading => &["ingest", "manage", "admin"],
         "/api/v1/filters/test" | "/api/v1/formats/preview" => &["read", "manage", "admin"],

@@ -17,6 +17,19 @@ fn connect(server: &Loghorn, n: usize) -> Vec<TcpStream> {
     (0..n).map(|_| TcpStream::connect(server.addr).unwrap()).collect()
 }
 
+/// How many files it has open once it is at rest: at its start it opens some of its own.
+async fn fds_at_rest(server: &Loghorn) -> usize {
+    let (mut fds, mut since) = (server.fds(), Instant::now());
+    while since.elapsed() < Duration::from_millis(500) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let now = server.fds();
+        if now != fds {
+            (fds, since) = (now, Instant::now());
+        }
+    }
+    fds
+}
+
 /// The 99th percentile of an answer to one who has nothing else to do; the best of three, for the machine is shared.
 async fn p99(server: &Loghorn) -> Duration {
     let mut rounds = Vec::new();
@@ -44,7 +57,8 @@ async fn two_hundred_slow_clients_slow_nobody_down_and_are_sent_away() {
         stream.write_all(b"POST /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nX-").unwrap();
         stream.set_nonblocking(true).unwrap();
     }
-    until("they are connected", 10, || async { server.fds() >= fds + 200 }).await;
+    // Connections of this test that were idle may end meanwhile.
+    until("they are connected", 10, || async { server.fds() >= fds + 190 }).await;
     let with = p99(&server).await;
     say(&format!("p99 {calm:?}, with 200 slow clients {with:?}"));
     // The test itself shares the cores.
@@ -85,7 +99,7 @@ async fn one_address_holds_no_more_than_its_share() {
 #[actix_rt::test]
 async fn whoever_leaves_a_body_unfinished_is_sent_away() {
     let server = Loghorn::start().await;
-    let fds = server.fds();
+    let fds = fds_at_rest(&server).await;
     // Refused, open to everyone, wrong at first sight, and the one that anybody may write to.
     let calls = ["POST /nowhere", "GET /api/v1/health/live", "POST /api/v1/subscriptions?no=1", "POST /api/v1/session"];
     let heads = calls.map(|call| {

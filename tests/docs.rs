@@ -198,6 +198,28 @@ async fn the_alert_of_the_guide_is_taken() {
     assert_eq!((&answer["state"], &answer["events"]), (&json!("active"), &json!(["loghorn.**"])));
 }
 
+#[actix_rt::test]
+async fn the_backup_of_the_guide_is_taken_and_restored() {
+    let server = Loghorn::start().await;
+    let terminal = Terminal::new(&server);
+    server.subscribe("https://example.com/", json!({"events": ["payment.**"]})).await;
+    let lines = blocks("docs/operations.md", "").into_iter().flat_map(|block| {
+        let lines = block.lines().map(str::to_owned);
+        lines.filter(|line| line.starts_with("loghorn backup")).collect::<Vec<_>>()
+    });
+    let lines: Vec<String> = lines.collect();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let output = terminal.run(&line);
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+    let data = terminal.folder.path().join("restored");
+    std::fs::copy(server.data.join("master.key"), data.join("master.key")).unwrap();
+    let restored = Loghorn::start_in(&data, &[], &[]).await;
+    assert_eq!(restored.get("/api/v1/subscriptions").await["items"].as_array().unwrap().len(), 1);
+    assert_eq!(restored.get("/api/v1/dispatch").await["state"], "paused");
+}
+
 #[test]
 fn the_map_names_folders_that_are_there() {
     for line in block("README.md", "## The map") {

@@ -54,6 +54,7 @@ pub use audit::{Audit, Noted};
 pub use check::Checked;
 pub use circuit_changes::{CircuitChange, CircuitChanges};
 pub use directory::{Directory, Live};
+pub use dispatch::pause_dispatch;
 pub use feed::{Change, Feed, Listener, Said};
 pub use gate::{Overloaded, Reservation};
 pub use ingest::{AppendError, Ingest, RETRY_AFTER};

@@ -268,20 +268,9 @@ impl Client {
         json: String,
         mut take: impl FnMut(&str) -> Result<(), Fail>,
     ) -> Result<(), Fail> {
-        let request = self.request(Method::POST, &self.url(path));
-        let request = request.content_type("application/json").insert_header((header::ACCEPT, "application/x-ndjson"));
-        let late = |_| self.unreachable(&SendRequestError::Timeout);
-        let sent = tokio::time::timeout(self.timeout, request.send_body(json)).await.map_err(late)?;
-        let mut answer = sent.map_err(|error| self.unreachable(&error))?;
-        let status = answer.status();
-        if !status.is_success() {
-            let body = tokio::time::timeout(self.timeout, answer.body().limit(ANSWER_BYTES_MAX)).await.map_err(late)?;
-            let body = body.map_err(|error| self.broken_off(&error))?;
-            return Err(self.refused(status, &String::from_utf8_lossy(&body)));
-        }
         let mut begun = Vec::new();
-        while let Some(piece) = tokio::time::timeout(self.timeout, answer.next()).await.map_err(late)? {
-            begun.extend_from_slice(&piece.map_err(|error| self.broken_off(&error))?);
+        self.pieces(path, Some(json), "application/x-ndjson", |piece, _| {
+            begun.extend_from_slice(piece);
             while let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = begun.drain(..=end).collect();
                 take(&String::from_utf8_lossy(&line))?;
@@ -289,8 +278,50 @@ impl Client {
             if begun.len() > ANSWER_BYTES_MAX {
                 return Err(strange("a line of it is too long"));
             }
-        }
+            Ok(())
+        })
+        .await?;
         if begun.is_empty() { Ok(()) } else { take(&String::from_utf8_lossy(&begun)) }
+    }
+
+    /// Posts nothing, and hands the answer of this media type to `take` as it comes, with its length where that is known.
+    /// Time is set as for lines.
+    pub(crate) async fn post_for_pieces(
+        &self,
+        path: &[&str],
+        kind: &str,
+        take: impl FnMut(&[u8], Option<u64>) -> Result<(), Fail>,
+    ) -> Result<(), Fail> {
+        self.pieces(path, None, kind, take).await
+    }
+
+    async fn pieces(
+        &self,
+        path: &[&str],
+        json: Option<String>,
+        kind: &str,
+        mut take: impl FnMut(&[u8], Option<u64>) -> Result<(), Fail>,
+    ) -> Result<(), Fail> {
+        let request = self.request(Method::POST, &self.url(path)).insert_header((header::ACCEPT, kind));
+        let request = match json {
+            Some(json) => request.content_type("application/json").send_body(json),
+            None => request.send(),
+        };
+        let late = |_| self.unreachable(&SendRequestError::Timeout);
+        let sent = tokio::time::timeout(self.timeout, request).await.map_err(late)?;
+        let mut answer = sent.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        if !status.is_success() {
+            let body = tokio::time::timeout(self.timeout, answer.body().limit(ANSWER_BYTES_MAX)).await.map_err(late)?;
+            let body = body.map_err(|error| self.broken_off(&error))?;
+            return Err(self.refused(status, &String::from_utf8_lossy(&body)));
+        }
+        let length = answer.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        while let Some(piece) = tokio::time::timeout(self.timeout, answer.next()).await.map_err(late)? {
+            take(&piece.map_err(|error| self.broken_off(&error))?, length)?;
+        }
+        Ok(())
     }
 
     fn url(&self, path: &[&str]) -> Url {

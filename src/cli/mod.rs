@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod backfill;
+mod backup;
 mod circuit;
 pub(crate) mod client;
 mod completion;
@@ -156,6 +157,9 @@ enum Command {
     /// List the circuits that are open; open, close and probe them by hand
     #[command(visible_alias = "circuits", subcommand)]
     Circuit(circuit::CircuitCommand),
+    /// Copy a running server's whole store, and make a data directory of such a copy
+    #[command(visible_alias = "backups", subcommand)]
+    Backup(backup::BackupCommand),
     /// List settings, and where each came from
     #[command(subcommand)]
     Config(config_list::ConfigCommand),
@@ -329,6 +333,7 @@ impl Command {
             Self::Delivery(command) => command.run(context).await,
             Self::Dlq(command) => command.run(context).await,
             Self::Circuit(command) => command.run(context).await,
+            Self::Backup(command) => command.run(context).await,
             Self::Config(command) => command.run(context),
             Self::Dispatch(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,

@@ -11,12 +11,21 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     /// Shown with a table only: whoever asks for another form reads by program.
     pub(crate) fn new(out: &Out) -> Self {
+        Self::with_template(out, "{bar:24} {human_pos}/{human_len}  {wide_msg}")
+    }
+
+    /// The same, of bytes.
+    pub(crate) fn of_bytes(out: &Out) -> Self {
+        Self::with_template(out, "{bar:24} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {wide_msg}")
+    }
+
+    fn with_template(out: &Out, template: &str) -> Self {
         let target = match out.is_table() && !out.is_quiet {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {human_pos}/{human_len}  {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
         }
         Self(bar)

@@ -254,7 +254,7 @@ impl Screen {
     /// Chooses the one at `place`, or the last.
     fn select(&mut self, place: usize) {
         let rows = self.rows();
-        self.selected = rows.get(place).or(rows.last()).map(|row| row.shown.id.clone());
+        self.selected = rows.get(place).or_else(|| rows.last()).map(|row| row.shown.id.clone());
     }
 
     fn sort(&mut self) {

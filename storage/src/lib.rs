@@ -18,6 +18,7 @@ use loghorn_domain::{
 };
 use tokio::sync::watch;
 
+mod checkpoint;
 #[cfg(test)]
 mod conformance;
 mod ledger;
@@ -26,6 +27,7 @@ mod paging;
 mod query;
 pub mod rocks;
 
+pub use checkpoint::Checkpoint;
 pub use ledger::{Counters, LedgerLine};
 pub use paging::PAGE_BYTES_MAX;
 use paging::{Filling, page};
@@ -401,6 +403,10 @@ pub trait Reads: Send + Sync {
 
     /// Bytes on disk, about.
     fn disk_bytes(&self) -> u64;
+
+    /// Everything that is durable now, as files that the engine opens like its own: a backup. It shares its room with
+    /// the store for as long as both hold the same files. Refused where the disk is nearly full.
+    fn checkpoint(&self) -> Pending<Checkpoint>;
 }
 
 /// One engine, by its parts.

@@ -114,6 +114,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/dead-letters/discard", Read, Manage),
     route("/api/v1/dead-letters/{id}/replay", Read, Manage),
     route("/api/v1/dead-letters/{id}/discard", Read, Manage),
+    route("/api/v1/backup", Admin, Admin),
     route("/api/v1/config", Read, Admin),
     route("/api/v1/dispatch", Read, Admin),
     route("/api/v1/dispatch/pause", Admin, Admin),

@@ -81,6 +81,8 @@ pub struct State {
     pub(crate) heavy: Arc<Semaphore>,
     /// For trials of filters, which read long stretches of the log.
     pub(crate) trials: Arc<Semaphore>,
+    /// For backups.
+    pub(crate) backups: Arc<Semaphore>,
     /// For checks of receivers.
     pub(crate) checks: Arc<Semaphore>,
     /// Whose turn it is of the trials.
@@ -107,6 +109,7 @@ impl State {
             random,
             heavy,
             trials,
+            backups: Arc::new(Semaphore::new(1)),
             checks,
             trying,
         }

@@ -15,7 +15,8 @@ use std::{
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB,
     DBCompressionType, DBPinnableSlice, DBRawIterator, DBRecoveryMode, ErrorKind, FlushOptions, InfoLogger, LogLevel,
-    LruCacheOptions, Options, ReadOptions, WriteBatch, WriteOptions, compaction_filter::Decision,
+    LruCacheOptions, Options, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
+    compaction_filter::Decision,
 };
 
 use super::{keys::Cf, record};
@@ -158,6 +159,11 @@ impl Db {
         let raw = DB::open_cf_for_read_only(&options, path, families, false)?;
         let Some(handle) = raw.cf_handle(cf.name()) else { return Ok(None) };
         raw.get_cf(handle, key)
+    }
+
+    /// Makes a database in `folder`, which must not be there yet, that holds what this one holds now.
+    pub(super) fn checkpoint(&self, folder: &Path) -> Result<(), rocksdb::Error> {
+        Checkpoint::new(&self.raw)?.create_checkpoint(folder)
     }
 
     pub(super) fn snapshot(&self) -> rocksdb::Snapshot<'_> {

@@ -10,7 +10,7 @@ use loghorn_domain::{EndpointNo, Event, EventId, NewEvent, Seq, Timestamp, deliv
 use tokio::sync::watch;
 
 use super::{
-    Crew,
+    Crew, checkpoints,
     core::{Account, Core, Reply, promise, ready},
     digest::{self, Digest},
     disk,
@@ -20,9 +20,9 @@ use super::{
     retention, router, shelf, versions, writer,
 };
 use crate::{
-    Appended, Bounds, Caps, Catalog, Counters, Deciding, DeliveryQuery, DeliveryQueue, DeliveryRecord, Durability,
-    Error, EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Outline, Page, Pending, Reads, Record, Revision,
-    Settlement, Stretch,
+    Appended, Bounds, Caps, Catalog, Checkpoint, Counters, Deciding, DeliveryQuery, DeliveryQueue, DeliveryRecord,
+    Durability, Error, EventLog, EventQuery, Fence, LedgerLine, Matched, Open, Outline, Page, Pending, Reads, Record,
+    Revision, Settlement, Stretch,
 };
 
 /// One open store. The order of the fields is the order of closing: entrances, threads, database, word of it.
@@ -240,6 +240,10 @@ impl Reads for Engine {
 
     fn shortage(&self) -> Option<Arc<str>> {
         disk::shortage(&self.core.options).map(Into::into)
+    }
+
+    fn checkpoint(&self) -> Pending<Checkpoint> {
+        self.list_lane.run(checkpoints::make)
     }
 
     fn disk_bytes(&self) -> u64 {

@@ -24,6 +24,7 @@ use loghorn_domain::Clock;
 use crate::{Open, Store};
 
 mod backfill;
+mod checkpoints;
 mod core;
 mod db;
 mod digest;

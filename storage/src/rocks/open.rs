@@ -9,7 +9,7 @@ use rocksdb::ErrorKind;
 use tokio::sync::watch;
 
 use super::{
-    OpenError, Options,
+    OpenError, Options, checkpoints,
     core::{Core, Marks, bad_event, missing, unreadable},
     db::{Db, Durable, Watermarks, read_error},
     disk,
@@ -40,6 +40,7 @@ pub(super) fn core(options: Options, clock: Arc<dyn Clock>) -> Result<Core, Open
     if !is_made {
         disk::mark_made(&path)?;
     }
+    checkpoints::clear(&path)?;
     let core = load(db, options, clock, watermarks).map_err(damaged)?;
     check(&core).map_err(damaged)?;
     Ok(core)

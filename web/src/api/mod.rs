@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod circuit;
 pub mod config;
@@ -98,6 +99,7 @@ pub struct Page<T> {
         dispatch::pause,
         dispatch::resume,
         audit::list,
+        backup::take,
         sessions::open,
         sessions::get,
         sessions::close,
@@ -210,6 +212,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/dead-letters/discard", "POST").route(web::post().to(dead_letters::discard)))
         .service(resource("/dead-letters/{id}/discard", "POST").route(web::post().to(dead_letters::discard_one)))
         .service(resource("/dead-letters/{id}/replay", "POST").route(web::post().to(dead_letters::replay_one)))
+        .service(resource("/backup", "POST").route(web::post().to(backup::take)))
         .service(resource("/config", "GET, HEAD").route(get().to(config::get)))
         .service(resource("/dispatch", "GET, HEAD").route(get().to(dispatch::get)))
         .service(resource("/dispatch/pause", "POST").route(web::post().to(dispatch::pause)))

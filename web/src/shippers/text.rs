@@ -82,10 +82,10 @@ pub(super) fn object<S: Sink>(
 }
 
 /// The elements of an array that may be missing or null; `broken` says what is refused where it is none.
-pub(super) fn list<'a>(
-    raw: Option<&'a RawValue>,
+pub(super) fn list(
+    raw: Option<&RawValue>,
     broken: impl Fn() -> Refusal,
-) -> impl Iterator<Item = Result<&'a str, Refusal>> {
+) -> impl Iterator<Item = Result<&str, Refusal>> {
     let raw = raw.map(RawValue::get).filter(|text| *text != "null");
     raw.map(Elements::new).into_iter().flatten().map(move |element| element.map_err(|_| broken()))
 }

@@ -22,6 +22,7 @@ use crate::{
     conformance::{A, B, Bench, LOG_NUMBER, StillClock, at, dead, event, options, retry, seqs, settlement},
 };
 
+mod backup;
 mod damage;
 mod living;
 mod opening;
