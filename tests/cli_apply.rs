@@ -39,8 +39,24 @@ async fn a_file_says_which_subscriptions_there_are() {
     events: [payment.**]
 ",
     );
+    // What each would have made of the last week's events: all of five, two errors, one payment, none.
+    for (level, kind) in
+        [("INFO", "log.info"), ("INFO", "log.info"), ("ERROR", "log.error"), ("ERROR", "payment.failed")]
+    {
+        let event = json!({"level": level, "event_type": kind});
+        assert_eq!(server.post("/api/v1/events", &event).await.0, 202);
+    }
     let planned = lines(&server, &["sub", "apply", "-f", path, "--dry-run", "--prune"]);
-    assert_eq!(planned, ["update\tkept\tfilters\tplanned", "create\tnew\t\tplanned", "delete\told\t\tplanned"]);
+    let expected =
+        ["update\tkept\tfilters\tplanned\t4\t2", "create\tnew\t\tplanned\t0\t1", "delete\told\t\tplanned\t4\t0"];
+    assert_eq!(planned, expected);
+    let planned =
+        lines(&server, &["sub", "apply", "-f", path, "--dry-run", "--since", "2020-01-01T00:00:00Z", "-o", "jsonl"]);
+    let planned: Vec<Value> = planned.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&planned[0]["before"], &planned[0]["after"], &planned[2]["before"]),
+        (&json!(4), &json!(2), &Value::Null)
+    );
     assert_eq!(server.get("/api/v1/subscriptions").await["items"].as_array().unwrap().len(), 2);
 
     // Without --prune nothing is deleted; with it, only after a yes.

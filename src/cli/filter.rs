@@ -112,7 +112,7 @@ impl TestArgs {
 }
 
 /// Has it tried, with progress meanwhile; the report as it came.
-async fn in_lines(context: &Context, client: &Client, test: String) -> Result<String, Fail> {
+pub(super) async fn in_lines(context: &Context, client: &Client, test: String) -> Result<String, Fail> {
     let progress = Progress::new(&context.out);
     let mut report = None;
     let take = |line: &str| {

@@ -16,8 +16,9 @@ use super::{
     output::{Column, GOOD, confirm, plain, shortened},
     secret::SecretCommand,
     shadow::{ShadowArgs, is_shadow, promote},
-    sub_apply::{ApplyArgs, EditArgs, ExportArgs},
+    sub_apply::ApplyArgs,
     sub_create::CreateArgs,
+    sub_edit::{EditArgs, ExportArgs},
     sub_preview::PreviewArgs,
 };
 
