@@ -29,6 +29,7 @@ use crate::{
     files::{self, Share},
     listener::{self, Size},
     telemetry,
+    traces::Collector,
 };
 
 /// `sysexits.h`: configuration error.
@@ -46,6 +47,7 @@ pub struct App {
     addr: SocketAddr,
     drain: Duration,
     closing: Closing,
+    traces: Option<Arc<Collector>>,
     /// Watches the certificate.
     watching: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -143,6 +145,12 @@ impl App {
         // Its own certificate is hardly one for a loopback address.
         egress.receiver = if certificate.is_none() { receiver_url(addr) } else { None };
         let receiver_url = egress.receiver.as_ref().map(ToString::to_string);
+        let traces = match config.traces.as_str() {
+            "" => None,
+            endpoint => {
+                Some(Arc::new(Collector::new(endpoint, addr.to_string(), random.clone()).map_err(ConfigError)?))
+            }
+        };
         let options = Options {
             ingest_queue_bytes: config.ingest_queue_bytes,
             limits: config.limits,
@@ -152,6 +160,7 @@ impl App {
             backlog_high: config.backlog_high,
             retention: config.retention,
             public_url: config.public_url.clone(),
+            traces: traces.clone().map(|traces| traces as _),
             admin_keys: [("admin.key", file_key)].into_iter().chain(given).collect(),
             user_agent: concat!("Loghorn/", env!("CARGO_PKG_VERSION")).into(),
         };
@@ -182,7 +191,7 @@ impl App {
         let handle = server.handle();
         actix_rt::spawn(server);
         let watching = certificate.map(|certificate| actix_rt::spawn(certificate.watch(clock, told)));
-        Ok(Self { system, server: handle, addr, drain: config.drain, closing, watching })
+        Ok(Self { system, server: handle, addr, drain: config.drain, closing, traces, watching })
     }
 
     /// Where it listens.
@@ -215,6 +224,10 @@ impl App {
         self.system.end();
         let closing = self.closing;
         drop(self.system);
+        if let Some(traces) = self.traces {
+            // It waits for the collector.
+            let _ = tokio::task::spawn_blocking(move || traces.close()).await;
+        }
         if tokio::time::timeout(CLOSE_MAX, closing.closed()).await.is_err() {
             tracing::warn!("the store was not closed in time; the next start recovers it");
         }

@@ -74,6 +74,8 @@ pub struct Config {
     pub dedupe: Duration,
     /// How long a stop waits for the attempts under way.
     pub drain: Duration,
+    /// The collector of traces, such as `http://127.0.0.1:4318`; empty: none.
+    pub traces: String,
     /// The form of the logs.
     pub log: LogFormat,
     /// What is logged: `info`, `debug`, or a filter such as `loghorn_actors=debug`.
@@ -112,6 +114,7 @@ impl Default for Config {
             master_key_file: None,
             hosts: Vec::new(),
             public_url: String::new(),
+            traces: String::new(),
             auth: Auth::Auto,
             behind_tls_proxy: false,
             tls_cert: None,

@@ -14,6 +14,7 @@ mod demo;
 mod files;
 mod listener;
 mod telemetry;
+mod traces;
 
 pub use admin_key::AdminKeyError;
 pub use app::App;

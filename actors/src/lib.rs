@@ -44,9 +44,10 @@ mod subscriptions;
 mod supervisor;
 mod system;
 pub mod tls;
+mod traces;
 mod vault;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use loghorn_domain::{access::Token, breaker, egress, event::Limits, retry};
 
@@ -67,6 +68,7 @@ pub use series::{MINUTES_KEPT, Series, Sum, minute_of};
 pub use sessions::{LINK_MAX, SESSION_MAX, Session, Sessions};
 pub use subscriptions::{ChangeError, Subscriptions};
 pub use system::{CircuitError, Component, DeliveryStats, Health, Recovered, ReplayError, System, TestError};
+pub use traces::{TracedAttempt, Traces};
 pub use vault::{KEYRING, RotateError, Rotated, Vault, VaultError};
 
 /// Where chance comes from; made in the composition root.
@@ -99,6 +101,8 @@ pub struct Options {
     pub user_agent: String,
     /// What links in webhooks begin with; empty: they are relative.
     pub public_url: String,
+    /// Who is told of attempts that belong to traces.
+    pub traces: Option<Arc<dyn Traces>>,
     /// Admin keys that come with the start, each with where it came from.
     pub admin_keys: Vec<(&'static str, Token)>,
 }

@@ -30,6 +30,7 @@ use crate::{
     phases::{Stopwatch, TimedBody},
     resolver::Blocked,
     tls,
+    traces::TracedAttempt,
 };
 
 /// Most headers of an answer that are kept, and their bytes.
@@ -98,6 +99,29 @@ impl Target {
             timeout: spec.timeout.map_or(timeout, |span| span.0),
             channel: None,
         })
+    }
+
+    /// The attempt, as its trace is told of it.
+    pub(crate) fn traced<'a>(
+        &'a self,
+        webhook: &'a Webhook,
+        report: &'a Report,
+        subscription: &'a str,
+        resends: u16,
+    ) -> TracedAttempt<'a> {
+        TracedAttempt {
+            traceparent: webhook.traceparent.as_deref().unwrap_or_default(),
+            delivery: &webhook.id,
+            subscription,
+            host: self.uri.host().unwrap_or_default(),
+            port: self.uri.port_u16(),
+            resends,
+            started_at: report.started_at,
+            took: report.took,
+            class: report.outcome.class,
+            status_code: report.outcome.status_code,
+            error: report.error.as_deref(),
+        }
     }
 
     /// The same, over these connections.

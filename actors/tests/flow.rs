@@ -62,6 +62,7 @@ async fn system_over(store: Store) -> System {
         retention: Retention::default(),
         user_agent: "test".into(),
         public_url: String::new(),
+        traces: None,
         admin_keys: Vec::new(),
     };
     let random = Arc::new(Counting(AtomicU64::new(1)));

@@ -194,6 +194,7 @@ pub async fn system(store: loghorn_storage::Store, in_flight: u16, threads: usiz
         retention: Default::default(),
         user_agent: "bench".into(),
         public_url: String::new(),
+        traces: None,
         admin_keys: Vec::new(),
     };
     let clock = Arc::new(WallClock(Instant::now()));

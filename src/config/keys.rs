@@ -60,6 +60,7 @@ pub(super) const KEYS: &[(&str, Apply)] = &[
     ("ingest.max_body", |c, v| bytes(&mut c.body_bytes_max, v)),
     ("ingest.queue_bytes", |c, v| bytes(&mut c.ingest_queue_bytes, v)),
     ("ingest.elasticsearch_version", |c, v| set(&mut c.elastic_version, v, "a version such as 8.17.0")),
+    ("traces.otlp_endpoint", |c, v| base_url(&mut c.traces, v)),
     ("notices.backlog", |c, v| positive(&mut c.backlog_high, v)),
     ("retention.events", |c, v| span(&mut c.retention.events, v)),
     ("retention.deliveries", |c, v| span(&mut c.retention.deliveries, v)),

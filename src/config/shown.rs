@@ -25,6 +25,7 @@ impl Config {
             "master_key_file" => path(self.master_key_file.as_deref()),
             "hosts" => self.hosts.join(","),
             "public_url" => self.public_url.clone(),
+            "traces.otlp_endpoint" => self.traces.clone(),
             "auth" => match self.auth {
                 Auth::Auto => "auto",
                 Auth::Required => "required",
@@ -103,6 +104,7 @@ mod tests {
             ("hosts", "a.example,b.example"),
             ("master_key_file", "/keys/master"),
             ("public_url", "https://logs.example.com"),
+            ("traces.otlp_endpoint", "http://127.0.0.1:4318"),
             ("auth", "required"),
             ("tls_cert", "a.crt"),
             ("tls_key", "a.key"),

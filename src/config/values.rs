@@ -57,7 +57,9 @@ pub(super) fn nameservers(place: &mut Vec<SocketAddr>, text: &str) -> Result<(),
 }
 
 pub(super) fn base_url(place: &mut String, text: &str) -> Result<(), String> {
-    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    // Nobody's password: settings are shown.
+    let is_plain = |url: &url::Url| url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain(url);
     let url = text.parse().ok().filter(is_web).ok_or("expected a URL such as https://loghorn.example.com")?;
     *place = String::from(url).trim_end_matches('/').to_owned();
     Ok(())
