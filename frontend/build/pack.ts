@@ -11,7 +11,8 @@ export function pack({ initialGzipMax }: { initialGzipMax: number }): Plugin {
   return {
     name: "loghorn-pack",
     apply: "build",
-    // Begins to fetch the first page with the frame instead of after it.
+    // Begins to fetch the first page with the frame instead of after it, and the fonts before a style asks for them:
+    // text that is set anew in another font is laid out twice.
     transformIndexHtml: {
       order: "post",
       handler(_, { bundle = {} }) {
@@ -20,13 +21,18 @@ export function pack({ initialGzipMax }: { initialGzipMax: number }): Plugin {
         const page = chunks.find((chunk) => chunk.facadeModuleId?.endsWith("/pages/home.tsx"))
         if (!first || !page) return []
         const known = closure(bundle, first.fileName)
-        return [...closure(bundle, page.fileName)]
-          .filter((name) => !known.has(name))
-          .map((name) => ({
-            tag: "link",
-            attrs: { rel: "modulepreload", crossorigin: true, href: `/${name}` },
-            injectTo: "head" as const,
-          }))
+        const link = (attrs: Record<string, string | boolean>, name: string, injectTo: "head" | "head-prepend") => ({
+          tag: "link",
+          attrs: { ...attrs, crossorigin: true, href: `/${name}` },
+          injectTo,
+        })
+        const fonts = Object.keys(bundle).filter((name) => name.endsWith(".woff2"))
+        return [
+          ...fonts.map((name) => link({ rel: "preload", as: "font", type: "font/woff2" }, name, "head-prepend")),
+          ...[...closure(bundle, page.fileName)]
+            .filter((name) => !known.has(name))
+            .map((name) => link({ rel: "modulepreload" }, name, "head")),
+        ]
       },
     },
     writeBundle(options, bundle) {

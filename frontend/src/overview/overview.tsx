@@ -16,6 +16,20 @@ import { Kpis } from "./kpis"
 
 const ROWS = 15
 
+/** In its place until it is known what is subscribed; what it will show is asked for meanwhile. */
+export function OverviewToCome() {
+  useStats()
+  useActivity(usePrefs().range)
+  useDeliveries({ limit: ROWS })
+  useHealth()
+  return (
+    <>
+      <Head title="Overview" />
+      <Bones rows={6} height={90} />
+    </>
+  )
+}
+
 export default function Overview() {
   const { range } = usePrefs()
   const stats = useStats()

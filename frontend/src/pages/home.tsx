@@ -1,8 +1,8 @@
 import { lazy } from "react"
 import { useSearchParams } from "react-router"
 import { useSubscriptions } from "../api/queries"
-import { Bones, Head, Trouble } from "../components/parts"
-import Overview from "../overview/overview"
+import { Head, Trouble } from "../components/parts"
+import Overview, { OverviewToCome } from "../overview/overview"
 import { isReceiver } from "../welcome/receiver"
 
 const Welcome = lazy(() => import("./welcome"))
@@ -11,13 +11,7 @@ const Welcome = lazy(() => import("./welcome"))
 export default function Home() {
   const [search] = useSearchParams()
   const { data, error, isPending, refetch } = useSubscriptions()
-  if (isPending)
-    return (
-      <>
-        <Head title="Overview" />
-        <Bones rows={6} height={90} />
-      </>
-    )
+  if (isPending) return <OverviewToCome />
   if (error && !data)
     return (
       <>

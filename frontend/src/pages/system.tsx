@@ -204,7 +204,7 @@ function Configuration() {
       </div>
       <div className="panel-body">
         {config ? (
-          <Code label="Configuration" maxHeight={320}>
+          <Code label="Settings" maxHeight={320}>
             {config.map(written).join("\n")}
           </Code>
         ) : (
