@@ -1,53 +1,22 @@
-// What work a page does, in the processor's time: other load on the machine does not count. How fast this machine is
-// comes from a loop of known work in the same browser, so that limits hold on slower ones, too.
+// What work a page does, in the processor's time, as a trace of the browser tells it: other load on the machine does not
+// count. How fast this machine is comes from turns of known work in the same trace, so limits hold on slower ones, too.
 
-/** Milliseconds that the loop takes where the limits were set. */
-const LOOP_MS = 60
+/** Milliseconds of the processor that a turn takes where the limits were set. */
+const TURN_MS = 10
+const TURN_EVERY_MS = 250
+/** Milliseconds within which an idle machine shows a page of text. */
+const TEXT_MS = 100
+const TASK = "ThreadControllerImpl::RunTask"
 
-/** How many times slower than there this machine is, at least 1; and how long other load makes the same work take. */
-export async function slowness(page) {
-  const session = await page.context().newCDPSession(page)
-  await session.send("Performance.enable", { timeDomain: "threadTicks" })
-  const spent = async () => metric(await session.send("Performance.getMetrics"), "ScriptDuration")
-  const [times, walls] = [[], []]
-  for (let turn = 0; turn < 5; turn += 1) {
-    const [before, began] = [await spent(), Date.now()]
-    await page.evaluate(() => {
-      // Objects, texts and sorting, as in the pages; not what a compiler turns into nothing.
-      let rows = []
-      for (let number = 0; number < 60_000; number += 1)
-        rows.push({ id: `row_${(number * 7919) % 60_000}`, at: (number * 104_729) % 60_000 })
-      rows = rows.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
-      window.loopEnd = JSON.stringify(rows.slice(0, 20_000)).length
-    })
-    walls.push(Date.now() - began)
-    times.push(1000 * ((await spent()) - before))
-  }
-  await session.detach()
-  const middle = (all) => all.sort((a, b) => a - b)[2]
-  const [time, wall, worst] = [middle(times), middle(walls), Math.max(...walls)]
-  return {
-    factor: Math.max(1, time / LOOP_MS),
-    contention: Math.max(1, wall / LOOP_MS),
-    worst: Math.max(1, worst / LOOP_MS),
-  }
-}
-
-export function metric({ metrics }, name) {
-  return metrics.find((one) => one.name === name).value
-}
-
-/** Follows what the main threads of all pages do; the end tells the tasks, the longest first, in milliseconds. */
-export async function followTasks(browser) {
+/** Records what the browser's threads do. The end tells the events, by the pid and tid of their thread's name. */
+async function record(browser, categories, isKept = () => true) {
   const session = await browser.newBrowserCDPSession()
+  const events = []
   const threads = new Map()
-  const tasks = []
   session.on("Tracing.dataCollected", ({ value }) => {
     for (const event of value) {
-      const thread = `${event.pid} ${event.tid}`
-      if (event.name === "thread_name") threads.set(thread, event.args.name)
-      else if (event.name === "ThreadControllerImpl::RunTask" && event.tdur > 5000)
-        tasks.push({ thread, ms: event.tdur / 1000 })
+      if (event.name === "thread_name") threads.set(`${event.pid} ${event.tid}`, event.args.name)
+      else if (isKept(event)) events.push(event)
     }
   })
   await session.send("Tracing.start", {
@@ -55,7 +24,7 @@ export async function followTasks(browser) {
     traceConfig: {
       recordMode: "recordUntilFull",
       traceBufferSizeInKb: 400_000,
-      includedCategories: ["toplevel", "__metadata"],
+      includedCategories: ["__metadata", "toplevel", "blink.user_timing", ...categories],
       excludedCategories: ["*"],
     },
   })
@@ -64,10 +33,106 @@ export async function followTasks(browser) {
     await session.send("Tracing.end")
     const { dataLossOccurred } = await complete
     await session.detach()
-    if (dataLossOccurred) throw new Error("the trace did not hold all tasks")
-    return tasks
-      .filter(({ thread }) => threads.get(thread) === "CrRendererMain")
-      .map(({ ms }) => ms)
-      .sort((a, b) => b - a)
+    if (dataLossOccurred) throw new Error("the trace did not hold everything")
+    return events.filter((event) => threads.get(`${event.pid} ${event.tid}`) === "CrRendererMain")
   }
+}
+
+/**
+ * Opens a page of its own process that does the same work again and again; all that is measured is held against its
+ * turns. The end closes it.
+ */
+export async function metronome(browser) {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.evaluate((everyMs) => {
+    setInterval(() => {
+      performance.mark("turn")
+      // Objects, texts and sorting, as in the pages; not what a compiler turns into nothing.
+      let rows = []
+      for (let number = 0; number < 12_000; number += 1)
+        rows.push({ id: `row_${(number * 7919) % 12_000}`, at: (number * 104_729) % 12_000 })
+      rows = rows.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
+      window.turnEnd = JSON.stringify(rows.slice(0, 4000)).length
+    }, everyMs)
+  }, TURN_EVERY_MS)
+  // A compiler has seen it by then.
+  await page.waitForTimeout(8 * TURN_EVERY_MS)
+  return () => context.close()
+}
+
+/** Tasks of main threads: the metronome's turns, and all others, in milliseconds of the processor, the longest first. */
+function sorted(events) {
+  const beats = events.filter(({ name }) => name === "turn")
+  const is = ({ pid, ts, dur }, beat) => pid === beat.pid && ts <= beat.ts && beat.ts <= ts + dur
+  const tasks = events.filter(({ name }) => name === TASK)
+  const times = (some) => some.map(({ tdur }) => tdur / 1000).sort((a, b) => b - a)
+  return {
+    turns: times(tasks.filter((task) => beats.some((beat) => is(task, beat)))),
+    others: times(tasks.filter(({ pid }) => beats.every((beat) => beat.pid !== pid))),
+  }
+}
+
+/**
+ * How much slower than where the limits were set this machine is: as a rule (`factor`), and at its `worst`, where a
+ * neighbour took the caches or the host the processor. On one that is idle both are 1.
+ */
+export function slowness(turns) {
+  if (turns.length < 4) throw new Error(`${turns.length} turns of known work are too few to know this machine by`)
+  return { factor: Math.max(1, middle(turns) / TURN_MS), worst: Math.max(1, Math.max(...turns) / TURN_MS) }
+}
+
+/** Follows the main threads of all pages; the end tells how long their tasks took, the longest first. */
+export async function follow(browser) {
+  // Short ones are too many to keep for a minute.
+  const end = await record(browser, [], ({ name, tdur }) => name === "turn" || (name === TASK && tdur > 3000))
+  return async () => {
+    const { turns, others } = sorted(await end())
+    return { tasks: others, ...slowness(turns) }
+  }
+}
+
+/**
+ * Opens a page, and tells when its largest part was painted (`at`), what its main thread worked until then (`work`) and
+ * for how long others held it up amid its work (`held`), in milliseconds; and the metronome's turns meanwhile.
+ */
+export async function paint(browser, url, ready = async () => {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
+  const page = await context.newPage()
+  const end = await record(browser, ["loading"])
+  await page.goto(url)
+  await ready(page)
+  // Something larger may follow.
+  await page.waitForTimeout(500)
+  const events = await end()
+  await context.close()
+  const of = ({ args }) => args?.data?.navigationId
+  const painted = events.filter(({ name }) => name === "largestContentfulPaint::Candidate").at(-1)
+  const began = painted && events.find((event) => event.name === "navigationStart" && of(event) === of(painted))
+  if (!began) throw new Error(`the trace knows no paint of ${url}`)
+  const isBefore = ({ name, pid, ts }) => name === TASK && pid === painted.pid && ts >= began.ts && ts < painted.ts
+  const tasks = events.filter(isBefore)
+  const sum = (pick) => tasks.reduce((all, task) => all + pick(task), 0) / 1000
+  return {
+    at: (painted.ts - began.ts) / 1000,
+    work: sum(({ tdur }) => tdur),
+    held: sum(({ dur, tdur }) => dur - tdur),
+    turns: sorted(events).turns,
+  }
+}
+
+/**
+ * How many times longer than on an idle machine it takes to show a page that is nothing but text, by way of the server,
+ * the browser and its page; 1 on an idle one.
+ */
+export async function delay(browser, server, times = 3) {
+  const taken = []
+  for (let turn = 0; turn < times; turn += 1) taken.push((await paint(browser, `${server.url}/metrics`)).at)
+  return Math.max(1, middle(taken) / TEXT_MS)
+}
+
+export const middle = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+
+export function metric({ metrics }, name) {
+  return metrics.find((one) => one.name === name).value
 }
