@@ -107,7 +107,7 @@ export const theme = createTheme({
     },
     MuiDrawer: { styleOverrides: { paper: { backgroundImage: "none" } } },
     MuiDialogTitle: { styleOverrides: { root: { fontSize: 16, fontWeight: 620, padding: "20px 24px 8px" } } },
-    MuiDialogActions: { styleOverrides: { root: { padding: "12px 24px 20px" } } },
+    MuiDialogActions: { styleOverrides: { root: { padding: "12px 24px 20px", flexWrap: "wrap", rowGap: 8 } } },
     MuiMenu: {
       styleOverrides: { paper: { border: "1px solid var(--lh-palette-divider)", backgroundImage: "none" } },
     },
