@@ -285,3 +285,51 @@ async fn a_receiver_is_looked_at_before_its_subscription_is_saved() {
     assert_eq!(server.get("/api/v1/subscriptions").await["items"], json!([]));
     assert_eq!(server.get("/api/v1/stats").await["event_stats"]["last_seq"], 0);
 }
+
+#[actix_rt::test]
+async fn one_event_is_sent_to_a_url_that_is_being_written() {
+    let server = Loghorn::start().await;
+    let check = async |body: Value| server.post("/api/v1/subscriptions/check", &body).await;
+    let receiver = Receiver::start(Mood::Answer(200, ""));
+    let event = json!({
+        "id": "evt_chosen", "event_type": "payment.processor.failure", "level": "ERROR", "source": "payment-service",
+        "message": "card timeout", "metadata": {"amount": 1240}, "received_at": "2026-01-02T03:04:05Z", "seq": 7,
+    });
+    let (status, seen) = check(json!({"url": receiver.url(), "event": event})).await;
+    assert_eq!((status, &seen["class"]), (200, &json!("ok")), "{seen}");
+    let arrived = receiver.arrived().remove(0);
+    let sent = arrived.json();
+    assert_eq!(
+        (&sent["type"], &sent["data"]["metadata"]["amount"], arrived.headers["webhook-origin"].as_str()),
+        (&json!("payment.processor.failure"), &json!(1240), "test"),
+        "{sent}"
+    );
+
+    // Of a saved one: what is not written is as there, and its secret signs.
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let saved = json!({
+        "name": "desk", "url": receiver.url(), "events": ["payment.**"], "secret": secret,
+        "auth": {"type": "bearer", "token": "t0ken"},
+    });
+    let (_, made) = server.post("/api/v1/subscriptions", &saved).await;
+    let (status, seen) = check(json!({"subscription": made["id"], "event": event, "timeout": "5s"})).await;
+    assert_eq!((status, &seen["class"]), (200, &json!("ok")), "{seen}");
+    let webhook = receiver.arrived().pop().unwrap();
+    webhook.verify(secret);
+    assert_eq!(webhook.headers["authorization"], "Bearer t0ken");
+
+    // Its token goes to no other host, and nothing is sent that is wrong.
+    let other = Receiver::start(Mood::Answer(200, ""));
+    for (wrong, status, pointer) in [
+        (json!({"subscription": made["id"], "url": other.url()}), 422, "/auth"),
+        (json!({"subscription": made["id"], "secret": secret}), 422, "/secret"),
+        (json!({"url": other.url(), "event": {"level": "ERROR"}}), 422, "/event/event_type"),
+        (json!({"url": other.url(), "event": 5}), 422, "/event"),
+    ] {
+        let (answered, problem) = check(wrong.clone()).await;
+        assert_eq!((answered, &problem["errors"][0]["pointer"]), (status, &json!(pointer)), "{wrong}: {problem}");
+    }
+    assert_eq!(check(json!({"subscription": "sub_unknown", "event": event})).await.0, 404);
+    assert!(other.arrived().is_empty());
+    assert_eq!(server.get("/api/v1/stats").await["event_stats"]["last_seq"], 0);
+}

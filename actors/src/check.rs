@@ -48,19 +48,43 @@ pub struct Checked {
     pub certificate_until: Option<Timestamp>,
 }
 
+/// What signs a webhook that only looks.
+#[derive(Debug)]
+pub enum Signer {
+    /// A secret that is drawn for it.
+    Drawn,
+    /// This one.
+    Secret(Secret),
+    /// Those of a saved subscription.
+    Saved(Arc<Subscription>),
+}
+
 impl System {
-    /// Sends one signed test event to the URL of `spec`, as a subscription with it would, also while dispatch is paused. Nothing of it is kept.
-    /// `secret`: what signs it; else one is drawn.
+    /// Sends one signed test webhook to the URL of `spec`, as a subscription with it would, also while dispatch is
+    /// paused. Nothing of it is kept. `event`: what it carries; else a synthetic one.
     ///
     /// # Errors
     /// Such a subscription could not be saved either.
-    pub async fn check(&self, spec: Spec, secret: Option<Secret>) -> Result<Checked, ChangeError> {
+    pub async fn check(&self, spec: Spec, signer: Signer, event: Option<Event>) -> Result<Checked, ChangeError> {
         let (shared, now) = (&self.shared, self.clock().now());
-        let spec = shared.subscriptions.checked(spec, None)?;
-        let secret = secret.unwrap_or_else(|| shared.subscriptions.generated_secret());
-        let subscription = Subscription::new(spec, NOWHERE, secret, Seq(0), now);
-        let event = test_event(&subscription, now).map_err(|problem| ChangeError::Invalid(vec![problem]))?;
-        let event = Event::new(Seq(0), EventId::generated(now, 0, Seq(0)), event.head, event.tail);
+        let known = match &signer {
+            Signer::Saved(saved) => Some(&**saved),
+            Signer::Drawn | Signer::Secret(_) => None,
+        };
+        let spec = shared.subscriptions.checked(spec, known)?;
+        let new = |secret| Subscription::new(spec.clone(), NOWHERE, secret, Seq(0), now);
+        let subscription = match signer {
+            Signer::Drawn => new(shared.subscriptions.generated_secret()),
+            Signer::Secret(secret) => new(secret),
+            Signer::Saved(saved) => Subscription { spec, ..Subscription::clone(&saved) },
+        };
+        let event = match event {
+            Some(event) => event,
+            None => {
+                let test = test_event(&subscription, now).map_err(|problem| ChangeError::Invalid(vec![problem]))?;
+                Event::new(Seq(0), EventId::generated(now, 0, Seq(0)), test.head, test.tail)
+            }
+        };
         let webhook = Webhook {
             id: DeliveryId { received_at: now, endpoint: NOWHERE, seq: Seq(0) }.to_string(),
             origin: Origin::Test,

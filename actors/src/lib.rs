@@ -52,7 +52,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use loghorn_domain::{access::Token, breaker, egress, event::Limits, retry};
 
 pub use audit::{Audit, Noted};
-pub use check::Checked;
+pub use check::{Checked, Signer};
 pub use circuit_changes::{CircuitChange, CircuitChanges};
 pub use directory::{Directory, Live};
 pub use dispatch::pause_dispatch;

@@ -1,7 +1,7 @@
 // What a person does: reading a failure, replaying, writing a subscription, signing in.
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
-import { launch, open, seed, startReceiver, startServer, until, violations } from "./support.mjs"
+import { isSigned, launch, open, seed, startReceiver, startServer, until, violations } from "./support.mjs"
 
 const answers = {
   "/down": { status: 503, body: "upstream connect error" },
@@ -184,6 +184,64 @@ describe("a server with traffic", () => {
     const saved = items.find((one) => one.name === "High-value payment failures")
     assert.deepEqual(saved.filters, { source: "payment-.*", metadata: { amount: { gt: 2000 } } })
     assert.deepEqual(faults, [])
+    await close()
+  })
+
+  it("tries a filter on what happens meanwhile, and sends one match to the URL being written", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    const pay = (event_type, amount) =>
+      server.post("/api/v1/events", { event_type, source: "payment-service", metadata: { amount } })
+    await go("/subscriptions/new")
+    const trial = page.getByRole("region", { name: "Against live events" })
+    await page.getByLabel("Event types").fill("payment.**")
+    await page.getByRole("button", { name: "Add condition" }).click()
+    await page.getByLabel("Condition 1: what").fill("metadata.amount")
+    await page.getByLabel("Condition 1: operator").selectOption(">")
+    await page.getByLabel("Condition 1: value").fill("1000")
+    await trial.getByText(/^\d+ of \d+ of these types match · about [\d.,]+ a minute/).waitFor()
+    await page
+      .locator(".condition-row .hits")
+      .getByText(/^\d+ of \d+$/)
+      .waitFor()
+    await pay("payment.refund.issued", 7777)
+    await pay("payment.refund.small", 5)
+    const fresh = trial.getByRole("listitem").filter({ hasText: "payment.refund.issued" })
+    await fresh.getByRole("img", { name: "matches", exact: true }).waitFor()
+    const small = trial.getByRole("listitem").filter({ hasText: "payment.refund.small" })
+    await small.getByText(/metadata\.amount is 5, not greater than 1000/).waitFor()
+    assert.ok(await trial.getByRole("button", { name: "Send one match" }).isDisabled(), "where to?")
+    await page.getByLabel("Send to").fill(`${receiver.url}/written`)
+    assert.equal(await small.getByRole("button").count(), 0, "it would not be sent")
+    await fresh.getByRole("button", { name: "Send this payment.refund.issued to the URL" }).click()
+    await trial.getByText(/^payment\.refund\.issued: 200 OK in \d/).waitFor()
+    const { headers, body } = receiver.last["/written"]
+    assert.equal(headers["webhook-origin"], "test")
+    assert.ok(headers["webhook-signature"].startsWith("v1,"))
+    const sent = JSON.parse(body)
+    assert.deepEqual([sent.type, sent.data.metadata.amount], ["payment.refund.issued", 7777], body)
+    receiver.answers["/written"] = { status: 422, body: "no" }
+    await trial.getByRole("button", { name: "Send one match" }).click()
+    await trial.getByText(/^payment\.refund\.issued: 422 Unprocessable/).waitFor()
+    assert.deepEqual(await violations(page), [])
+    assert.deepEqual(faults, [])
+    await close()
+  })
+
+  it("sends one match as a saved subscription would, to the URL that it is given", async () => {
+    const { page, faults, go, close } = await open(browser, server)
+    const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+    const spec = { name: "Latency", url: `${receiver.url}/saved`, events: ["api.latency.*"], mode: "shadow", secret }
+    const saved = await server.post("/api/v1/subscriptions", spec)
+    await go(`/subscriptions/${saved.id}/edit`)
+    await page.getByLabel("Send to").fill(`${receiver.url}/moved`)
+    await page.getByRole("button", { name: "Send one match" }).click()
+    const trial = page.getByRole("region", { name: "Against live events" })
+    await trial.getByText(/^api\.latency\.high: 200 OK in \d/).waitFor()
+    assert.ok(isSigned(receiver.last["/moved"], secret), "by its own secret")
+    const { items } = await server.get(`/api/v1/deliveries?subscription=${saved.id}`)
+    assert.deepEqual(items, [], "it is no delivery")
+    assert.deepEqual(faults, [])
+    await server.call("DELETE", `/api/v1/subscriptions/${saved.id}`)
     await close()
   })
 

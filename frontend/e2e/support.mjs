@@ -1,6 +1,7 @@
 // A real server on an empty data directory, receivers that fail as real ones do, and a browser that notes what it must
 // not do: ask anybody but that server, or break the page's policy.
 import { spawn } from "node:child_process"
+import { createHmac } from "node:crypto"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
 import { createRequire } from "node:module"
@@ -96,11 +97,14 @@ async function spawnServer(data, bind, args, env = {}) {
   return { child, url }
 }
 
-/** A receiver whose answers are chosen by path, and can be changed while it runs. */
+/** A receiver whose answers are chosen by path, and can be changed while it runs; it keeps the last request of each. */
 export async function startReceiver(answers) {
+  const last = {}
   const server = createServer((request, response) => {
-    request.resume()
+    const parts = []
+    request.on("data", (part) => parts.push(part))
     request.on("end", () => {
+      last[request.url] = { headers: request.headers, body: Buffer.concat(parts).toString() }
       const answer = answers[request.url] ?? { status: 200 }
       setTimeout(() => {
         response.writeHead(answer.status, { "content-type": "text/plain" })
@@ -112,6 +116,7 @@ export async function startReceiver(answers) {
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     answers,
+    last,
     stop: () => {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(resolve))
@@ -170,7 +175,15 @@ export async function seed(server, receiver) {
   return made
 }
 
-export async function until(what, holds, ms = 60_000) {
+/** Whether a webhook is signed with a secret, by the Standard Webhooks' scheme. */
+export function isSigned({ headers, body }, secret) {
+  const key = Buffer.from(secret.replace("whsec_", ""), "base64")
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`
+  const expected = `v1,${createHmac("sha256", key).update(signed).digest("base64")}`
+  return headers["webhook-signature"].split(" ").includes(expected)
+}
+
+export async function until(what, holds, ms = 120_000) {
   const end = Date.now() + ms
   for (;;) {
     if (await holds()) return
@@ -222,15 +235,26 @@ export async function open(browser, server, { width = 1440, height = 900, colorS
       faults.push(message.text())
   })
   // Long: what is tested is what happens, not how soon on a busy machine.
-  page.setDefaultTimeout(45_000)
+  page.setDefaultTimeout(120_000)
+  // What is asked for is there, or said to be missing.
+  const loaded = () => page.waitForFunction(() => !document.querySelector('main [role="status"][aria-label="Loading"]'))
   return {
     page,
     faults,
     go: async (path) => {
       await page.goto(server.url + path)
       await page.locator("main h1").waitFor()
-      // What is asked for is there, or said to be missing.
-      await page.waitForFunction(() => !document.querySelector('main [role="status"][aria-label="Loading"]'))
+      await loaded()
+    },
+    /** As a link does, without loading everything anew: to the page of that heading. */
+    turn: async (path, title) => {
+      await page.evaluate((path) => {
+        history.pushState(null, "", path)
+        dispatchEvent(new PopStateEvent("popstate"))
+      }, path)
+      // Also where a drawer covers it.
+      await page.waitForFunction((title) => document.querySelector("main h1")?.textContent === title, title)
+      await loaded()
     },
     close: () => context.close(),
   }

@@ -738,11 +738,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Send one signed test webhook to a receiver whose subscription is not saved yet. Nothing of it is kept.
-         * @description The body is that of a new subscription; only `url` is required. What has a secret is signed with it, else with one that
-         *     is drawn for this call.
-         */
+        /** Send one signed test webhook to a receiver whose subscription is not saved yet. Nothing of it is kept. */
         post: operations["post /api/v1/subscriptions/check"];
         delete?: never;
         options?: never;
@@ -1251,6 +1247,24 @@ export interface components {
              * @description The status code, where an answer came.
              */
             status_code?: number | null;
+        };
+        /** @description A subscription as it is being written. */
+        CheckBody: components["schemas"]["Optional"] & {
+            /** @description The event to send, as `GET /api/v1/events/{id}` shows it; a synthetic one where absent. */
+            event?: unknown;
+            /** @description Event types and patterns; the event is sent whether it matches or not. */
+            events?: string[] | null;
+            /** @description A name for people. */
+            name?: string | null;
+            /** @description What signs the webhook; drawn for this call where absent. Not beside `subscription`. */
+            secret?: string | null;
+            /**
+             * @description The id of a saved subscription that is being changed: the rest is a merge patch of it (RFC 7396), and its
+             *     secrets sign.
+             */
+            subscription?: string | null;
+            /** @description Where the webhook goes; required where no `subscription` is named. */
+            url?: string | null;
         };
         /** @description What a receiver made of one signed test webhook. */
         Checked: {
@@ -4459,7 +4473,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SubscriptionBody"];
+                "application/json": components["schemas"]["CheckBody"];
             };
         };
         responses: {

@@ -13,7 +13,10 @@ import { Bones, Clock, Empty } from "../components/parts"
 import { count, rate } from "../format/number"
 import { parse } from "../format/time"
 import { usePoll } from "../live/use-feed"
+import { canProbe, type Target } from "./probe"
 import { type Sample, samples } from "./samples"
+import { SendOne, useSendOne } from "./send-one"
+import { Said } from "./url-check"
 
 const LAST = 200
 const SHOWN = 12
@@ -48,10 +51,12 @@ export function useTrial(wanted: Wanted, sample: Sample | null) {
 
 export function Preview({
   trial,
+  target,
   sample,
   onSample,
 }: {
   trial: ReturnType<typeof useTrial>
+  target: Target
   sample: Sample | null
   onSample: (sample: Sample | null) => void
 }) {
@@ -59,6 +64,7 @@ export function Preview({
   const byId = new Map((events.data?.items ?? []).map((event) => [event.id, event]))
   const report = trial.data
   const [pasting, setPasting] = useState(false)
+  const sending = useSendOne(target)
   const perMinute = report?.per_minute.mean
   // Those whose type is wanted are what the rest of the filter is about.
   const ofType = report?.conditions.find((one) => one.pointer === "/events")?.passed ?? report?.tested
@@ -134,6 +140,18 @@ export function Preview({
                       {one.matched ? (event?.message ?? event?.source ?? "") : (failed?.message ?? "")}
                     </span>
                   </span>
+                  {one.matched && canProbe(target) && (
+                    <button
+                      type="button"
+                      className="icon-button send-this"
+                      aria-label={`Send this ${event?.event_type ?? "event"} to the URL`}
+                      title="Send this one to the URL"
+                      disabled={sending.busy}
+                      onClick={() => void sending.send(sample ?? one.event_id)}
+                    >
+                      <Icon id="send" />
+                    </button>
+                  )}
                 </li>
               )
             })}
@@ -145,8 +163,18 @@ export function Preview({
           )}
         </>
       )}
+      {sending.outcome && (
+        <div className="sent">
+          <Said {...sending.outcome} />
+        </div>
+      )}
       <div className="line-up preview-acts">
         <Button onClick={() => setPasting(!pasting)}>Paste an event</Button>
+        <SendOne
+          sending={sending}
+          target={target}
+          newest={sample ? (report?.matched ? sample : undefined) : results.find((one) => one.matched)?.event_id}
+        />
         {samples().map((one) => (
           <Button key={one.id ?? one.event_type} variant="text" onClick={() => onSample(one)}>
             {one.event_type}

@@ -143,6 +143,7 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
       ? problem
       : null
   const attempts = Number(draft.attempts) || ATTEMPTS
+  const target = { url: draft.url.trim(), timeout: draft.timeout.trim(), secret: draft.secret, saved: base }
   return (
     <>
       <Head title={title} tab={title}>
@@ -185,7 +186,7 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
                 value={draft.url}
                 onChange={(event) => set({ url: event.target.value })}
               />
-              <UrlCheck url={draft.url.trim()} saved={base} body={bodyOf(draft, true)} />
+              <UrlCheck target={target} />
             </div>
           </Field>
           <Field
@@ -335,7 +336,7 @@ function Form({ title, saved: current, start }: { title: string; saved: Subscrip
             </Field>
           )}
         </form>
-        <Preview trial={trial} sample={sample} onSample={setSample} />
+        <Preview trial={trial} target={target} sample={sample} onSample={setSample} />
       </div>
       {theirs && base && (
         <Conflict

@@ -1,14 +1,15 @@
 //! A look at a receiver before its subscription is saved.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use loghorn_actors::Checked as Seen;
+use loghorn_actors::{Checked as Seen, Signer};
 use loghorn_domain::{Timestamp, subscription::Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     attempts::{Phases, ShownResponse, joined, shown_phases},
-    subscription_body::SubscriptionBody,
+    filters,
+    subscription_body::Optional,
     subscriptions,
 };
 use crate::{State, error::Error, lists::Query};
@@ -37,12 +38,31 @@ pub struct Checked {
     pub tls_days: Option<i64>,
 }
 
+/// A subscription as it is being written.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct CheckBody {
+    /// Where the webhook goes; required where no `subscription` is named.
+    pub url: Option<String>,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Event types and patterns; the event is sent whether it matches or not.
+    pub events: Option<Vec<String>>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub more: Optional,
+    /// What signs the webhook; drawn for this call where absent. Not beside `subscription`.
+    #[schema(write_only)]
+    pub secret: Option<String>,
+    /// The id of a saved subscription that is being changed: the rest is a merge patch of it (RFC 7396), and its
+    /// secrets sign.
+    pub subscription: Option<String>,
+    /// The event to send, as `GET /api/v1/events/{id}` shows it; a synthetic one where absent.
+    pub event: Option<Value>,
+}
+
 /// Send one signed test webhook to a receiver whose subscription is not saved yet. Nothing of it is kept.
-///
-/// The body is that of a new subscription; only `url` is required. What has a secret is signed with it, else with one that
-/// is drawn for this call.
 #[utoipa::path(
-    post, path = "/api/v1/subscriptions/check", tag = "subscriptions", operation_id = "check_receiver", request_body = SubscriptionBody,
+    post, path = "/api/v1/subscriptions/check", tag = "subscriptions", operation_id = "check_receiver", request_body = CheckBody,
     responses((status = 200, body = Checked), (status = 422, body = crate::error::Problem))
 )]
 pub(crate) async fn check(
@@ -52,14 +72,29 @@ pub(crate) async fn check(
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
     let mut object = subscriptions::object(&state, &request, payload).await?;
-    let secret = subscriptions::own_secret(&mut object)?;
-    object.entry("name").or_insert_with(|| "check".into());
-    object.entry("events").or_insert_with(|| vec!["**"].into());
-    let spec = Spec::from_json(Value::Object(object)).map_err(Error::invalid)?;
+    let event = match object.remove("event") {
+        None | Some(Value::Null) => None,
+        Some(event) => Some(filters::sent_along(&state, "/event", &event)?.0),
+    };
+    let (spec, signs) = match object.remove("subscription") {
+        None | Some(Value::Null) => {
+            let secret = subscriptions::own_secret(&mut object)?;
+            object.entry("name").or_insert_with(|| "check".into());
+            object.entry("events").or_insert_with(|| vec!["**"].into());
+            (
+                Spec::from_json(Value::Object(object)).map_err(Error::invalid)?,
+                secret.map_or(Signer::Drawn, Signer::Secret),
+            )
+        }
+        Some(id) => {
+            let found = subscriptions::find(&state, id.as_str().unwrap_or_default())?;
+            (subscriptions::patched(&found, object)?, Signer::Saved(found))
+        }
+    };
     let permit = state.checks.try_acquire();
     let _permit =
         permit.map_err(|_| Error::unavailable("overloaded", format!("{AT_ONCE} receivers are being looked at")))?;
-    let seen = state.system.check(spec, secret).await?;
+    let seen = state.system.check(spec, signs, event).await?;
     Ok(HttpResponse::Ok().json(shown(seen, state.system.clock().now())))
 }
 

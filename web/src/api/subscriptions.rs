@@ -259,9 +259,15 @@ pub(crate) async fn patch(
     let found = find(&state, &id)?;
     // Between reading and writing nobody else may change it, whether the caller minds or not.
     let version = Some(if_match(&request, found.version)?.unwrap_or(found.version));
-    let mut patch = object(&state, &request, payload).await?;
-    let kept = Kept::of(&patch, &found, true);
-    keep_masked(&mut patch, &found);
+    let spec = patched(&found, object(&state, &request, payload).await?)?;
+    let changed = state.system.subscriptions().update(&found.id, version, spec).await?;
+    Ok(answer(&state, &changed))
+}
+
+/// What a merge patch makes of a saved one (RFC 7396); what it keeps of secrets goes only to whom they were given for.
+pub(super) fn patched(found: &Subscription, mut patch: Map<String, Value>) -> Result<Spec, Error> {
+    let kept = Kept::of(&patch, found, true);
+    keep_masked(&mut patch, found);
     let mut merged =
         serde_json::to_value(&found.spec).map_err(|error| loghorn_storage::Error::Damaged(error.to_string().into()))?;
     // Another kind has other members.
@@ -279,8 +285,7 @@ pub(crate) async fn patch(
     merge(&mut merged, Value::Object(patch));
     let spec = Spec::from_json(merged).map_err(Error::invalid)?;
     kept.check(&found.spec, &spec)?;
-    let changed = state.system.subscriptions().update(&found.id, version, spec).await?;
-    Ok(answer(&state, &changed))
+    Ok(spec)
 }
 
 /// A masked value that is sent back means "as it was".
