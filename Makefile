@@ -27,13 +27,13 @@ run: setup dashboard ## Start the server: make run ARGS="--bind 127.0.0.1:9000"
 demo: setup dashboard ## Run a shop to look at: make demo ARGS="--rate 100"
 	cargo run --release --locked -- demo $(ARGS)
 
-test: ## Run all tests
+test: ## Run all tests, those of the dashboard in a real browser, too
 	@scripts/setup.sh --test
 	@scripts/dashboard.sh
 	cargo test --workspace --locked --features failpoints
 	@scripts/dashboard.sh test
 
-test-browser: dashboard ## Test the dashboard in a real browser, which is installed where it is missing
+test-browser: dashboard ## Test the dashboard in a real browser alone; all at full size: LOGHORN_BROWSER_LONG=1
 	@scripts/setup.sh --browser
 	cargo build --locked --features failpoints
 	@scripts/dashboard.sh browser

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs by apt what is missing to build Loghorn and, with --test, to run all its tests (--browser: those in a browser,
-# --pictures: to take pictures of the dashboard).
+# Installs by apt what is missing to build Loghorn and, with --test, to run all its tests (--browser: those in a browser
+# alone, --pictures: to take pictures of the dashboard).
 # Silent, and without a call of apt, when nothing is missing.
 set -eu
 
@@ -32,7 +32,9 @@ has curl || optional="$optional curl"
 has jq || optional="$optional jq"
 
 # Tests of the dashboard run in it, and pictures are taken with it.
-case "${1:-}" in --browser | --pictures) has chromium || optional="$optional chromium" ;; esac
+case "${1:-}" in
+--test | --browser | --pictures) [ -n "${CHROMIUM:-}" ] || has chromium || optional="$optional chromium" ;;
+esac
 # With it a quarter of an hour passes in a minute and a half.
 [ "${1:-}" != --pictures ] || has faketime || optional="$optional faketime"
 installs_syslog_ng=
