@@ -323,7 +323,7 @@ async fn one_event_is_sent_to_a_url_that_is_being_written() {
     for (wrong, status, pointer) in [
         (json!({"subscription": made["id"], "url": other.url()}), 422, "/auth"),
         (json!({"subscription": made["id"], "secret": secret}), 422, "/secret"),
-        (json!({"url": other.url(), "event": {"level": "ERROR"}}), 422, "/event/event_type"),
+        (json!({"url": other.url(), "event": {"level": "LOUD"}}), 422, "/event/level"),
         (json!({"url": other.url(), "event": 5}), 422, "/event"),
     ] {
         let (answered, problem) = check(wrong.clone()).await;

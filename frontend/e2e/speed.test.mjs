@@ -15,7 +15,7 @@ const FRAMES = 40
 /** Until the largest part of a page is there, in milliseconds. */
 const PAINT_MS_MAX = 1000
 /** What the page's thread does until then, in milliseconds of the processor. */
-const WORK_MS_MAX = 800
+const WORK_MS_MAX = 700
 /** What the browser itself calls a long task. */
 const TASK_MS_MAX = 50
 /** Of one processor, while a thousand events a second come. */

@@ -209,7 +209,9 @@ export function launch() {
 
 /** A page that notes what went wrong on it. */
 export async function open(browser, server, { width = 1440, height = 900, colorScheme = "light", ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...options })
+  // Colours amid a transition are none that anybody is to read by.
+  const reducedMotion = "reduce"
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion, ...options })
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.url })
   const page = await context.newPage()
   const faults = []
