@@ -1,6 +1,7 @@
 //! OTLP over HTTP, logs: protobuf and JSON, one record at a time. What a record means is written once, here; how it
 //! stands in either form, in [`proto`] and [`json`].
 
+mod any;
 pub mod json;
 pub mod proto;
 
