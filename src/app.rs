@@ -177,6 +177,7 @@ impl App {
                 receiver_url,
                 own_ips: vec![addr.ip()],
                 settings: config.shown(),
+                cors_origins: config.cors_origins.clone(),
                 elastic_version: config.elastic_version.clone(),
                 version: env!("CARGO_PKG_VERSION"),
             },

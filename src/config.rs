@@ -64,6 +64,8 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Bytes that requests under way may hold in all.
     pub ingest_queue_bytes: usize,
+    /// Origins of pages that may send log events from a browser.
+    pub cors_origins: Vec<String>,
     /// The version of Elasticsearch that the server says it is, to shippers that ask.
     pub elastic_version: String,
     /// So many deliveries waiting for one endpoint are told of as a backlog.
@@ -128,6 +130,7 @@ impl Default for Config {
             limits: Limits::default(),
             body_bytes_max: 64 * MIB,
             ingest_queue_bytes: 128 * MIB,
+            cors_origins: Vec::new(),
             elastic_version: "8.17.0".into(),
             backlog_high: notice::BACKLOG_DEFAULT,
             retention: Retention::default(),
@@ -445,6 +448,8 @@ mod tests {
         config.apply("egress.nameservers", "10.0.0.53, [::1]:5353,2001:db8::53", "test").unwrap();
         let asked: Vec<String> = config.nameservers.iter().map(SocketAddr::to_string).collect();
         assert_eq!(asked, ["10.0.0.53:53", "[::1]:5353", "[2001:db8::53]:53"]);
+        config.apply("ingest.cors_origins", "https://a.example, http://localhost:3000", "test").unwrap();
+        assert_eq!(config.cors_origins, ["https://a.example", "http://localhost:3000"]);
         config.apply("ingest.max_body", "2MiB", "test").unwrap();
         assert_eq!(config.body_bytes_max, 2 << 20);
     }
@@ -461,6 +466,12 @@ mod tests {
             ("workers", "0"),
             ("ingest.max_body", "big"),
             ("egress.allow_private", "10/99"),
+            ("ingest.cors_origins", "*"),
+            ("ingest.cors_origins", "null"),
+            ("ingest.cors_origins", "https://a.example,https://A.example/"),
+            ("ingest.cors_origins", "https://a.example:443"),
+            ("ingest.cors_origins", "https://*.example"),
+            ("ingest.cors_origins", "file:///a"),
         ] {
             assert!(config.apply(key, value, "test").is_err(), "{key}");
         }

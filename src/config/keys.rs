@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Config, LogFormat,
-    values::{base_url, bytes, file, list, nameservers, networks, positive, set, span},
+    values::{base_url, bytes, file, list, nameservers, networks, origins, positive, set, span},
 };
 
 /// Sets it, or says what was expected.
@@ -59,6 +59,7 @@ pub(super) const KEYS: &[(&str, Apply)] = &[
     ("ingest.max_event", |c, v| bytes(&mut c.limits.event_bytes_max, v)),
     ("ingest.max_body", |c, v| bytes(&mut c.body_bytes_max, v)),
     ("ingest.queue_bytes", |c, v| bytes(&mut c.ingest_queue_bytes, v)),
+    ("ingest.cors_origins", |c, v| origins(&mut c.cors_origins, v)),
     ("ingest.elasticsearch_version", |c, v| set(&mut c.elastic_version, v, "a version such as 8.17.0")),
     ("traces.otlp_endpoint", |c, v| base_url(&mut c.traces, v)),
     ("notices.backlog", |c, v| positive(&mut c.backlog_high, v)),

@@ -62,6 +62,7 @@ impl Config {
             "ingest.max_event" => size(self.limits.event_bytes_max),
             "ingest.max_body" => size(self.body_bytes_max),
             "ingest.queue_bytes" => size(self.ingest_queue_bytes),
+            "ingest.cors_origins" => self.cors_origins.join(","),
             "ingest.elasticsearch_version" => self.elastic_version.to_string(),
             "notices.backlog" => self.backlog_high.to_string(),
             "retention.events" => span(self.retention.events),
@@ -115,6 +116,7 @@ mod tests {
             ("delivery.timeout", "1500ms"),
             ("ingest.max_event", "24KiB"),
             ("ingest.max_body", "1000001"),
+            ("ingest.cors_origins", "https://a.example,http://localhost:3000"),
             ("retention.events", "36h"),
         ] {
             config.apply(key, value, "test").unwrap();

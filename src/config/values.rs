@@ -56,6 +56,20 @@ pub(super) fn nameservers(place: &mut Vec<SocketAddr>, text: &str) -> Result<(),
     Ok(())
 }
 
+/// Exact ones alone: whoever may send is to be named.
+pub(super) fn origins(place: &mut Vec<String>, text: &str) -> Result<(), String> {
+    let origin = |item: &str| {
+        let expected =
+            || format!("{item:?}: expected an origin such as https://app.example.com; there are no wildcards");
+        let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && !item.contains('*');
+        let url: url::Url = item.parse().ok().filter(is_web).ok_or_else(expected)?;
+        let origin = url.origin().ascii_serialization();
+        if origin != item { Err(format!("{item:?}: browsers write this origin as {origin}")) } else { Ok(origin) }
+    };
+    *place = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(origin).collect::<Result<_, _>>()?;
+    Ok(())
+}
+
 pub(super) fn base_url(place: &mut String, text: &str) -> Result<(), String> {
     // Nobody's password: settings are shown.
     let is_plain = |url: &url::Url| url.username().is_empty() && url.password().is_none() && url.query().is_none();

@@ -13,7 +13,7 @@ use actix_web::{
     dev::ServiceRequest,
     http::{
         Method,
-        header::{self, HeaderMap},
+        header::{self, HeaderMap, HeaderValue},
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -24,7 +24,7 @@ use loghorn_domain::access::{
 };
 
 use crate::{
-    State,
+    State, cors,
     error::Error,
     shippers::refusals::Dialect::{self, CloudEvents, Datadog, Elastic, Gelf, Generic, Journal, Loki, Otlp, Splunk},
 };
@@ -232,6 +232,8 @@ pub(crate) struct Call {
     pub(crate) target: Option<String>,
     /// The address that it comes from.
     pub(crate) from: IpAddr,
+    /// The origin of a page of another site that may send here.
+    pub(crate) page: Option<HeaderValue>,
 }
 
 impl Call {
@@ -240,12 +242,14 @@ impl Call {
         // The path as the router reads it: the raw one may have any of its characters escaped.
         let found = Route::of(request.match_info().as_str());
         let (route, target) = found.unzip();
+        let is_shipper = route.is_some_and(|route| route.dialect.is_some());
         Self {
             holder: None,
             pass: None,
             route,
             target: target.flatten().map(str::to_owned),
             from: address(state, request),
+            page: cors::page(state, request, is_shipper),
         }
     }
 
@@ -289,7 +293,7 @@ impl Call {
         }
         let known = shown.iter().find_map(|text| Some((keys.holder(text)?, Digest::of(text))));
         (self.holder, self.pass) = known.unzip();
-        if is_required && shown.is_empty() {
+        if is_required && shown.is_empty() && self.page.is_none() {
             self.read_session(state, request)?;
         }
         if is_required && self.holder.is_none() && self.is_socket() {

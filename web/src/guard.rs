@@ -18,6 +18,7 @@ use actix_web::{
 use crate::{
     State,
     auth::{self, Call},
+    cors,
     error::Error,
     note::Note,
     shippers::refusals::Dialect,
@@ -45,19 +46,26 @@ pub(crate) async fn guard(
     let unread = Unread::hold(&mut request);
     let mut call = Call::read(&state, &request);
     let method = request.method().clone();
-    let is_open = call.is_open(&method);
+    // A browser asks without a key.
+    let is_asked = call.page.is_some() && cors::is_asked(&request);
+    let is_open = call.is_open(&method) || is_asked;
     let admitted = if is_open && call.is_live() { Ok(()) } else { check(&state, &request, &call) };
     let admitted = admitted.and_then(|()| if is_open { Ok(()) } else { call.admit(&state, &request) });
     // Whoever showed a key is known, even where it was for something else.
     let is_noted = !is_open && (admitted.is_ok() || call.holder.is_some());
     let note = if is_noted { Note::new(&state, &call, &method, admitted.is_err()) } else { None };
     let dialect = call.dialect(request.headers());
+    let (page, is_shipper) = (call.page.clone(), call.is_shipper());
     let mut answer = match admitted {
         Err(error) => {
             let answer = match dialect {
                 Some(dialect) => dialect.refuse(request.headers(), &error, state.system.clock().now()),
                 None => error.error_response(),
             };
+            request.into_response(answer)
+        }
+        Ok(()) if is_asked => {
+            let answer = cors::allowed(&request);
             request.into_response(answer)
         }
         Ok(()) => {
@@ -79,6 +87,12 @@ pub(crate) async fn guard(
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if is_shipper && !state.options.cors_origins.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(page) = page {
+        cors::mark(headers, page);
     }
     if dialect == Some(Dialect::Elastic) {
         // Its clients take no answer without it.
@@ -115,7 +129,7 @@ fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Err
     let is_over_tls = auth::is_over_tls(state);
     let is_foreign_origin = header(header::ORIGIN).is_some_and(|origin| !is_same(origin, authority, is_over_tls));
     let is_cross_site = header(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site == "cross-site");
-    if is_foreign_origin || is_cross_site {
+    if (is_foreign_origin || is_cross_site) && call.page.is_none() {
         return Err(Error::forbidden(
             "a page of another site may not change or watch anything here",
             "call the API from a program, or from its own pages",

@@ -6,6 +6,7 @@
 pub mod api;
 mod auth;
 mod body;
+mod cors;
 mod dashboard;
 mod elements;
 pub mod error;
@@ -57,6 +58,8 @@ pub struct Options {
     pub own_ips: Vec<IpAddr>,
     /// Where the server speaks TLS itself: what is wrong with its certificate, if anything is.
     pub certificate: Option<watch::Receiver<Option<String>>>,
+    /// Origins of pages that may send log events from a browser, as browsers write them.
+    pub cors_origins: Vec<String>,
     /// The version of Elasticsearch that it says it is, for shippers that ask.
     pub elastic_version: String,
     /// What it was started with, for people.
