@@ -3,8 +3,11 @@
 //! The only place that reads the environment. Every setting is one row of [`KEYS`]; unknown ones are refused with the
 //! nearest known one, and each keeps where it came from.
 
+mod args;
 mod client;
+mod files;
 mod keys;
+pub mod profiles;
 mod shown;
 mod values;
 
@@ -20,8 +23,12 @@ use loghorn_domain::{access::Token, egress, event::Limits, notice, seal::Key};
 
 use crate::CertificateFiles;
 
-pub use client::{client_cacert, client_data, client_key, client_server, editor};
+pub use args::ServeArgs;
+pub use client::{ClientConfig, ClientFlags, KeySource, Told, editor};
+pub use files::home_file;
+use files::{FILE, files, flat, home};
 use keys::KEYS;
+pub use profiles::Profile;
 
 /// Everything that `loghorn serve` can be told.
 #[derive(Debug, Clone)]
@@ -143,57 +150,6 @@ impl Default for Config {
     }
 }
 
-/// What `loghorn serve` takes on the command line.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct ServeArgs {
-    /// Address and port to listen on [default: 127.0.0.1:8000]
-    #[arg(long, value_name = "ADDR")]
-    pub bind: Option<String>,
-    /// Data directory [default: ./loghorn-data]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<String>,
-    /// Who must show a key: auto (nobody on loopback) or required (everyone) [default: auto]
-    #[arg(long, value_name = "WHO")]
-    pub auth: Option<String>,
-    /// A proxy that speaks TLS stands before it: it may listen beyond loopback
-    #[arg(long)]
-    pub behind_tls_proxy: bool,
-    /// Speak TLS with the certificate in this file: a chain in PEM; it is read again when it changes, or on SIGHUP
-    #[arg(long, value_name = "FILE")]
-    pub tls_cert: Option<String>,
-    /// File of the certificate's key, in PEM, for its owner alone
-    #[arg(long, value_name = "FILE")]
-    pub tls_key: Option<String>,
-    /// File of the master key that secrets are sealed under [default: master.key in the data directory]
-    #[arg(long, value_name = "FILE")]
-    pub master_key_file: Option<String>,
-    /// Configuration file, instead of ./loghorn.toml
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Let webhooks go to this private range (repeatable), such as 10.0.0.0/8 or 127.0.0.0/8
-    #[arg(long, value_name = "CIDR")]
-    pub allow_private: Vec<String>,
-    /// Let webhooks go out without TLS
-    #[arg(long)]
-    pub allow_http: bool,
-    /// Ask this name server for the addresses of webhooks' hosts (repeatable), such as 10.0.0.53:53, instead of those
-    /// of /etc/resolv.conf
-    #[arg(long = "nameserver", value_name = "ADDR")]
-    pub nameservers: Vec<String>,
-    /// A name that the Host header may say (repeatable)
-    #[arg(long = "host", value_name = "NAME")]
-    pub hosts: Vec<String>,
-    /// Form of the logs: pretty or json [default: pretty on a terminal]
-    #[arg(long, value_name = "FORM")]
-    pub log: Option<String>,
-    /// What is logged: error, warn, info, debug, trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
-    /// Any other setting, as in the file: --set delivery.timeout=5s (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-}
-
 /// Why the settings cannot be used: what, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -204,10 +160,10 @@ const CLIENT_KEYS: [&str; 2] = ["server", "cacert"];
 /// Secrets of the server and of the command line. They come from the environment alone, and no error shows them.
 const ADMIN_KEY: &str = "LOGHORN_ADMIN_KEY";
 const CLIENT_KEY: &str = "LOGHORN_KEY";
+const CLIENT_PROFILE: &str = "LOGHORN_PROFILE";
 const PREFIX: &str = "LOGHORN_";
 /// No setting like the others: a secret stands neither in a file of settings nor in arguments, nor in an error.
 const MASTER_KEY: &str = "LOGHORN_MASTER_KEY";
-const FILE: &str = "loghorn.toml";
 
 impl Config {
     /// Whether nobody may call without a key.
@@ -285,10 +241,16 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => return Ok(()),
             Err(error) => return Err(ConfigError(format!("{origin}: cannot be read: {error}"))),
         };
+        let has_profiles = home_file().is_some_and(|home| home == path);
         for (key, value) in flat(&text, &origin)? {
-            if !CLIENT_KEYS.contains(&key.as_str()) {
-                self.apply(&key, &value, &origin)?;
+            if CLIENT_KEYS.contains(&key.as_str()) || has_profiles && profiles::is_about(&key) {
+                continue;
             }
+            if profiles::is_about(&key) {
+                let home = "~/.config/loghorn/config.toml";
+                return Err(ConfigError(format!("{origin}: {key}: profiles stand in {home} alone\n  Move it there.")));
+            }
+            self.apply(&key, &value, &origin)?;
         }
         Ok(())
     }
@@ -313,7 +275,8 @@ impl Config {
             }
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
             let Some(key) = name.strip_prefix(PREFIX) else { continue };
-            let is_client = name == CLIENT_KEY || CLIENT_KEYS.iter().any(|client| variable(client) == name);
+            let is_client = [CLIENT_KEY, CLIENT_PROFILE].contains(&name)
+                || CLIENT_KEYS.iter().any(|client| variable(client) == name);
             // `LOGHORN_TEST_…` belongs to tests.
             if is_client || key.starts_with("TEST_") {
                 continue;
@@ -324,53 +287,6 @@ impl Config {
         }
         Ok(())
     }
-
-    fn apply_flags(&mut self, args: &ServeArgs) -> Result<(), ConfigError> {
-        let flags = [
-            ("bind", &args.bind),
-            ("data", &args.data),
-            ("auth", &args.auth),
-            ("master_key_file", &args.master_key_file),
-            ("tls_cert", &args.tls_cert),
-            ("tls_key", &args.tls_key),
-            ("log", &args.log),
-            ("log_level", &args.log_level),
-        ];
-        for (key, value) in flags {
-            if let Some(value) = value {
-                self.apply(key, value, &format!("--{}", key.replace('_', "-")))?;
-            }
-        }
-        if !args.allow_private.is_empty() {
-            self.apply("egress.allow_private", &args.allow_private.join(","), "--allow-private")?;
-        }
-        if !args.nameservers.is_empty() {
-            self.apply("egress.nameservers", &args.nameservers.join(","), "--nameserver")?;
-        }
-        if !args.hosts.is_empty() {
-            self.apply("hosts", &args.hosts.join(","), "--host")?;
-        }
-        if args.behind_tls_proxy {
-            self.apply("behind_tls_proxy", "true", "--behind-tls-proxy")?;
-        }
-        if args.allow_http {
-            self.apply("egress.allow_http", "true", "--allow-http")?;
-        }
-        for pair in &args.set {
-            let Some((key, value)) = pair.split_once('=') else {
-                return Err(ConfigError(format!("--set {pair:?}: expected KEY=VALUE")));
-            };
-            self.apply(key, value, "--set")?;
-        }
-        Ok(())
-    }
-}
-
-/// The files to read, the weakest first, and whether a person named them.
-fn files(named: Option<&Path>) -> Vec<(PathBuf, bool)> {
-    let home = std::env::home_dir().map(|home| (home.join(".config/loghorn/config.toml"), false));
-    let own = named.map_or_else(|| (PathBuf::from(FILE), false), |path| (path.to_owned(), true));
-    home.into_iter().chain([own]).collect()
 }
 
 fn variable(key: &str) -> String {
@@ -380,30 +296,6 @@ fn variable(key: &str) -> String {
 fn nearest(key: &str) -> &'static str {
     let distance = |known: &str| strsim::damerau_levenshtein(known, key);
     KEYS.iter().map(|(known, _)| *known).min_by_key(|known| distance(known)).unwrap_or("bind")
-}
-
-/// The settings of a TOML file as dotted keys and texts.
-fn flat(text: &str, origin: &str) -> Result<Vec<(String, String)>, ConfigError> {
-    fn walk(prefix: &str, table: toml::Table, out: &mut Vec<(String, String)>) {
-        for (name, value) in table {
-            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-            match value {
-                toml::Value::Table(table) => walk(&key, table, out),
-                toml::Value::Array(items) => {
-                    let items: Vec<String> = items.iter().map(text_of).collect();
-                    out.push((key, items.join(",")));
-                }
-                scalar => out.push((key, text_of(&scalar))),
-            }
-        }
-    }
-    fn text_of(value: &toml::Value) -> String {
-        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-    }
-    let table: toml::Table = text.parse().map_err(|error| ConfigError(format!("{origin}: {error}")))?;
-    let mut out = Vec::new();
-    walk("", table, &mut out);
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -1,38 +1,35 @@
 //! The server as the command line sees it: a thin HTTP client over the wire types of `loghorn_web`. What the server
 //! answers with a problem becomes a [`Fail`] with its exit code.
 
+mod refusal;
+mod search;
+
+pub(crate) use search::{ambiguous, begins};
+
 use std::{path::PathBuf, time::Duration};
 
 use actix_codec::Framed;
 use awc::{
     BoxedSocket, ClientRequest, SendClientRequest,
-    error::{ConnectError, PayloadError, SendRequestError, WsClientError},
+    error::{SendRequestError, WsClientError},
     http::{
-        Method, StatusCode,
+        Method,
         header::{self, HeaderValue},
     },
     ws::Codec,
 };
 use futures_util::StreamExt;
-use loghorn_actors::tls;
 use loghorn_domain::Timestamp;
-use loghorn_web::{api::Page, error::Problem};
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use url::{Host, Url};
 
 use super::{
     fail::{Exit, Fail},
-    output::List,
     trust,
 };
 
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 512 << 20;
-/// Longest page that the server gives.
-const PAGE_MAX: usize = 500;
-/// How many of the newest things are searched for an id's beginning.
-const PREFIX_DEPTH: usize = 5000;
 
 /// A server and how long to wait for its answers.
 pub(crate) struct Client {
@@ -204,62 +201,6 @@ impl Client {
         .await
     }
 
-    /// The newest `limit` things of a list, page by page.
-    pub(crate) async fn list<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &Query<'_>,
-        limit: usize,
-    ) -> Result<List<T>, Fail> {
-        let mut list = List { items: Vec::new(), raw: Vec::new(), next_cursor: None };
-        loop {
-            let mut query = query.clone();
-            query.push(("limit", (limit - list.items.len()).min(PAGE_MAX).to_string().into()));
-            query.extend(list.next_cursor.take().map(|cursor| ("cursor", cursor.into())));
-            let page: Page<Box<RawValue>> = self.call(Method::GET, path, &query, None).await?.read()?;
-            let is_empty = page.items.is_empty();
-            for raw in page.items {
-                list.items.push(serde_json::from_str(raw.get()).map_err(|error| strange(&error.to_string()))?);
-                list.raw.push(raw);
-            }
-            list.next_cursor = page.next_cursor;
-            if list.items.len() >= limit || list.next_cursor.is_none() || is_empty {
-                return Ok(list);
-            }
-        }
-    }
-
-    /// The thing of the list at `path` whose id is `text` or, among the newest, the only one that begins with it.
-    /// `what` names it in words, `prefix` is what its ids begin with.
-    pub(crate) async fn one<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        text: &str,
-        (what, prefix): (&str, &str),
-        id: fn(&T) -> &str,
-    ) -> Result<Answer, Fail> {
-        let found = match text {
-            "" => Err(Fail::usage(format!("an empty text is no {what}'s id"))),
-            text => self.get(&[path, &[text]].concat()).await,
-        };
-        if !matches!(&found, Err(fail) if fail.exit == Exit::NotFound) {
-            return found;
-        }
-        let newest: List<T> = self.list(path, &Query::new(), PREFIX_DEPTH).await?;
-        let ids: Vec<&str> = newest.items.iter().map(id).filter(|id| begins(id, text, prefix)).collect();
-        match ids[..] {
-            [] if newest.next_cursor.is_some() => {
-                Err(Fail::new(Exit::NotFound, format!("there is no {what} {text:?}"))
-                    .why(format!("Beginnings of ids are looked for among the newest {PREFIX_DEPTH}."))
-                    .remedy("Give the whole id."))
-            }
-            [] => Err(Fail::new(Exit::NotFound, format!("there is no {what} {text:?}"))
-                .remedy(format!("See which there are:  loghorn {what} list"))),
-            [id] => self.get(&[path, &[id]].concat()).await,
-            _ => Err(ambiguous(what, text, &ids)),
-        }
-    }
-
     /// Posts, and hands each line of the answer to `take` as it comes. No time is set for the whole of it: only each
     /// piece must come within the time for an answer.
     pub(crate) async fn post_for_lines(
@@ -332,10 +273,6 @@ impl Client {
         url
     }
 
-    fn broken_off(&self, error: &PayloadError) -> Fail {
-        Fail::new(Exit::Unreachable, format!("the answer of {} broke off", self.server())).why(error.to_string())
-    }
-
     async fn call(
         &self,
         method: Method,
@@ -362,93 +299,6 @@ impl Client {
         let body = String::from_utf8_lossy(&body).into_owned();
         if status.is_success() { Ok(Answer { body }) } else { Err(self.refused(status, &body)) }
     }
-
-    fn unreachable(&self, error: &SendRequestError) -> Fail {
-        let waited = humantime::format_duration(self.timeout);
-        let why = match error {
-            SendRequestError::Timeout => {
-                return Fail::new(Exit::TimedOut, format!("no answer from {} within {waited}", self.server()))
-                    .why("What was asked for may be done nevertheless.")
-                    .remedy("Wait longer:  --timeout 60s        Or look at the server:  loghorn status");
-            }
-            SendRequestError::Connect(ConnectError::Io(error))
-                if error.kind() == std::io::ErrorKind::ConnectionRefused =>
-            {
-                "connection refused".into()
-            }
-            SendRequestError::Connect(ConnectError::Io(error)) => match tls::error_in(error) {
-                Some(error) => {
-                    let remedy = trust::remedy(error, self.server());
-                    return self.unreached(&tls::words(error)).remedy(remedy);
-                }
-                None => error.to_string(),
-            },
-            SendRequestError::Connect(ConnectError::Timeout) => "no connection within 5 s".into(),
-            SendRequestError::Connect(ConnectError::Resolver(_) | ConnectError::NoRecords) => {
-                "there is no such host".into()
-            }
-            SendRequestError::Connect(ConnectError::Disconnected) | SendRequestError::Send(_) => {
-                "the connection was closed without an answer".into()
-            }
-            SendRequestError::Response(_) => "what answers there is no HTTP server".into(),
-            error => error.to_string(),
-        };
-        let is_cut = matches!(error, SendRequestError::Send(_) | SendRequestError::Response(_))
-            || matches!(error, SendRequestError::Connect(ConnectError::Disconnected));
-        self.unreached(&why).remedy(match self.base.scheme() {
-            // As a server does that speaks TLS.
-            "http" if is_cut => format!("If it speaks TLS:  --server {}", self.server().replacen("http", "https", 1)),
-            _ => "Start one:  loghorn serve        Or name another:  --server URL".into(),
-        })
-    }
-
-    fn unreached(&self, why: &str) -> Fail {
-        Fail::new(Exit::Unreachable, format!("cannot reach Loghorn at {} ({why})", self.server()))
-            .why(format!("The server's address came from {}.", self.origin))
-    }
-
-    fn refused(&self, status: StatusCode, body: &str) -> Fail {
-        let exit = match status.as_u16() {
-            401 | 403 => Exit::Auth,
-            404 => Exit::NotFound,
-            400..=499 => Exit::Refused,
-            _ => Exit::Error,
-        };
-        let Ok(problem) = serde_json::from_str::<Problem>(body) else {
-            // Whatever answers there, it is not the server that was meant.
-            let exit = if exit == Exit::Auth { exit } else { Exit::Unreachable };
-            return Fail::new(exit, format!("{} answered {status}, not as Loghorn does", self.server()))
-                .why(format!("The server's address came from {}.", self.origin))
-                .remedy("Name the right one:  --server URL");
-        };
-        let mut fail = Fail::new(exit, problem.detail.clone());
-        for item in problem.errors.iter().filter(|item| !problem.detail.ends_with(&item.detail)) {
-            fail = fail.why(format!("{}: {}", item.pointer, item.detail).trim_start_matches(": "));
-        }
-        if status.is_server_error() {
-            fail = fail.why(format!("The server answered {status}, as {}.", problem.request_id));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            return fail.remedy("Show one:  LOGHORN_KEY in the environment        Or the admin's:  --data DIR");
-        }
-        // What the API says of `errors` and ETags is for programs.
-        let is_for_people = problem.errors.is_empty() && !problem.remedy.is_empty();
-        if is_for_people { fail.remedy(capital(&problem.remedy)) } else { fail }
-    }
-}
-
-/// The error for a beginning that several ids have.
-pub(crate) fn ambiguous(what: &str, text: &str, ids: &[&str]) -> Fail {
-    let shown: Vec<&str> = ids.iter().copied().take(5).collect();
-    let more = if ids.len() > shown.len() { ", …" } else { "" };
-    Fail::new(Exit::Refused, format!("{text:?} could be any of {} {what} ids", ids.len()))
-        .why(format!("{}{more}", shown.join(", ")))
-        .remedy("Give more of it.")
-}
-
-/// Whether `id` begins with `text`, written with the kind's prefix or without.
-pub(crate) fn begins(id: &str, text: &str, prefix: &str) -> bool {
-    !text.is_empty() && (id.starts_with(text) || id.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(text)))
 }
 
 fn base(address: &str) -> Result<Url, String> {
@@ -462,13 +312,6 @@ fn base(address: &str) -> Result<Url, String> {
     let path = url.path().trim_end_matches('/').trim_end_matches("/api/v1").to_owned();
     url.set_path(&path);
     Ok(url)
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with(['.', '}', ')']) { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
 }
 
 #[cfg(test)]
@@ -492,23 +335,5 @@ mod tests {
         let is_local = |server| Client::new(server, String::new(), Duration::from_secs(1), None).unwrap().is_local();
         assert!(["127.0.0.1:8000", "localhost", "[::1]:8000", "https://localhost"].into_iter().all(is_local));
         assert!(!["192.168.1.5", "localhost.example.com", "h", "[::2]"].into_iter().any(is_local));
-    }
-
-    #[test]
-    fn ids_may_be_begun() {
-        assert!(begins("sub_019aa", "019", "sub_") && begins("sub_019aa", "sub_0", "sub_"));
-        assert!(!begins("sub_019aa", "", "sub_") && !begins("sub_019aa", "19", "sub_"));
-    }
-
-    #[test]
-    fn problems_become_errors_with_their_exit_code() {
-        let client = Client::new("h:1", "the default".into(), Duration::from_secs(1), None).unwrap();
-        let body = r#"{"type":"x","title":"t","status":422,"detail":"/url: blocked","remedy":"mend it",
-            "request_id":"r","errors":[{"pointer":"/url","detail":"blocked"}]}"#;
-        let fail = client.refused(StatusCode::UNPROCESSABLE_ENTITY, body);
-        assert_eq!(fail, Fail::new(Exit::Refused, "/url: blocked"));
-        let stranger = client.refused(StatusCode::FORBIDDEN, "<html>");
-        assert_eq!(stranger.exit, Exit::Auth);
-        assert_eq!(client.unreachable(&SendRequestError::Timeout).exit, Exit::TimedOut);
     }
 }

@@ -19,6 +19,7 @@ use super::{
     output::Out,
     sub,
 };
+use crate::config::{self, ClientFlags};
 
 /// The variable by which a shell asks.
 const VARIABLE: &str = "LOGHORN_COMPLETE";
@@ -78,6 +79,7 @@ fn completer(noun: &str, arg: &Arg) -> Option<Completer> {
     let value = arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()).unwrap_or_default();
     match (noun, arg.get_id().as_str(), value) {
         (_, _, "NAME|ID") => Some(subscriptions),
+        (_, "profile", "NAME") | ("config", "name", _) => Some(profiles),
         (_, "event", "ID") => Some(events),
         ("event", "id", _) if arg.is_positional() => Some(events),
         ("delivery", "id", _) => Some(deliveries),
@@ -98,6 +100,14 @@ fn subscriptions(begun: &OsStr) -> Vec<CompletionCandidate> {
         found.extend(ids.map(|shown| offered(&shown.id, sub::name(shown))));
     }
     found
+}
+
+/// Names of profiles.
+fn profiles(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = begun.to_string_lossy();
+    let all = config::home_file().and_then(|file| config::profiles::read(&file).ok()).unwrap_or_default().0;
+    let fits = all.into_iter().filter(|(name, _)| name.starts_with(&*begun));
+    fits.map(|(name, profile)| offered(&name, profile.server.as_deref().unwrap_or_default())).collect()
 }
 
 /// Ids of deliveries.
@@ -129,7 +139,7 @@ fn offered(text: &str, about: &str) -> CompletionCandidate {
 /// The newest things of a list; none where the server does not tell in time.
 fn newest<T: DeserializeOwned>(noun: &str, limit: usize) -> Vec<T> {
     let out = Out::new(None, true);
-    let context = Context { out, server: None, cacert: None, key_file: None, data: None, timeout: WAIT_MAX };
+    let context = Context { out, flags: ClientFlags::default(), timeout: WAIT_MAX };
     let asking = async { context.client()?.list::<T>(&[noun], &Query::new(), limit).await };
     // However many pages there are.
     let bounded = async { tokio::time::timeout(WAIT_MAX, asking).await };

@@ -91,7 +91,7 @@ impl Findings {
 impl DoctorArgs {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Fail> {
         let mut found = Findings::default();
-        let args = ServeArgs { config: self.config, data: context.data.clone(), ..ServeArgs::default() };
+        let args = ServeArgs { config: self.config, data: context.flags.data.clone(), ..ServeArgs::default() };
         let config = match Config::load(&args) {
             Ok(config) => {
                 found.good("config", format!("{} set, the rest are defaults", config.origins.len()));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anstream::eprintln;
 
 use super::output::plain;
+use crate::config::ConfigError;
 
 /// The exit codes; what each means is part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,15 @@ impl Fail {
             text.push_str(&plain(line));
         }
         text
+    }
+}
+
+/// Settings that cannot be used: the first line says what is wrong.
+impl From<ConfigError> for Fail {
+    fn from(error: ConfigError) -> Self {
+        let mut lines = error.0.lines();
+        let fail = Self::usage(lines.next().unwrap_or_default());
+        lines.fold(fail, |fail, line| fail.why(line.strip_prefix("  ").unwrap_or(line)))
     }
 }
 

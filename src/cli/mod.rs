@@ -8,8 +8,9 @@ mod circuit;
 pub(crate) mod client;
 mod completion;
 mod conditions;
-mod config_list;
+mod config;
 mod connect;
+mod context;
 mod delivery;
 mod demo;
 mod dispatch;
@@ -17,6 +18,7 @@ mod dlq;
 mod dlq_export;
 mod doctor;
 mod event;
+mod event_send;
 mod explain;
 pub(crate) mod fail;
 mod filter;
@@ -53,26 +55,17 @@ mod version;
 mod watch;
 mod yaml;
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use loghorn_domain::{Span, Timestamp};
 
 use self::{
-    client::Client,
+    context::Context,
     fail::{Exit, Fail},
     output::{Form, Out},
 };
-use crate::{
-    admin_key,
-    config::{self, ServeArgs},
-};
+use crate::config::{ClientFlags, ServeArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +96,9 @@ struct Global {
     /// Address of the server [env: LOGHORN_SERVER] [default: http://127.0.0.1:8000]
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+    /// Profile to go by: a server with its key, as `config set` saves it [env: LOGHORN_PROFILE] [default: that of `config use`]
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "server")]
+    profile: Option<String>,
     /// File of the authorities that may vouch for an https server, in PEM [env: LOGHORN_CACERT] [default: the platform's]
     #[arg(long, global = true, value_name = "FILE")]
     cacert: Option<String>,
@@ -163,9 +159,9 @@ enum Command {
     /// Copy a running server's whole store, and make a data directory of such a copy
     #[command(visible_alias = "backups", subcommand)]
     Backup(backup::BackupCommand),
-    /// List settings, and where each came from
+    /// List settings and where each came from; save servers as profiles, and choose among them
     #[command(subcommand)]
-    Config(config_list::ConfigCommand),
+    Config(config::ConfigCommand),
     /// Hold all webhooks, or let them go on
     #[command(subcommand)]
     Dispatch(dispatch::DispatchCommand),
@@ -207,54 +203,9 @@ Examples:
   loghorn serve --bind 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --host loghorn.example.com
   loghorn serve --allow-private 127.0.0.0/8 --allow-http --set delivery.timeout=5s";
 
-/// Longest file of a key that is read, in bytes.
-const KEY_FILE_BYTES_MAX: u64 = 1024;
-
-/// What commands are given.
-struct Context {
-    out: Out,
-    server: Option<String>,
-    cacert: Option<String>,
-    key_file: Option<PathBuf>,
-    data: Option<String>,
-    timeout: Duration,
-}
-
-impl Context {
-    fn client(&self) -> Result<Client, Fail> {
-        let wrong = |error: config::ConfigError| Fail::usage(error.to_string());
-        let (server, origin) = config::client_server(self.server.clone()).map_err(wrong)?;
-        let cacert = config::client_cacert(self.cacert.clone()).map_err(wrong)?;
-        let client = Client::new(&server, origin, self.timeout, cacert)?;
-        if let Some(path) = &self.key_file {
-            return client.with_key(read_key(path)?);
-        }
-        if let Some(key) = config::client_key() {
-            return client.with_key(key);
-        }
-        // That key may do everything: it goes to nobody but this machine.
-        if !client.is_local() {
-            return Ok(client);
-        }
-        let data = config::client_data(self.data.clone()).map_err(wrong)?;
-        match admin_key::read(&data) {
-            Ok(Some(key)) => client.with_key(key.reveal().to_owned()),
-            // Without one: the server says whether it needs any.
-            _ => Ok(client),
-        }
-    }
-}
-
-/// A key from a file, or from what another program writes into a pipe. There is no argument for the key itself: every
-/// user of the machine sees those.
-fn read_key(path: &Path) -> Result<String, Fail> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text));
-    read.map_err(|error| Fail::file(path, &error))?;
-    match text.trim() {
-        "" => Err(Fail::usage(format!("{} holds no key", path.display())).remedy("It should hold one line: the key.")),
-        key => Ok(key.to_owned()),
-    }
+/// The whole command line as it is declared: every command with its options and its help.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command line; the exit code.
@@ -265,8 +216,9 @@ pub fn run() -> ExitCode {
         return crate::app::run(args);
     }
     let out = Out::new(global.output, global.quiet);
-    let Global { server, cacert, key_file, data, timeout, watch, .. } = global;
-    let context = Context { out, server, cacert, key_file, data, timeout: timeout.0 };
+    let Global { server, profile, cacert, key_file, data, timeout, watch, .. } = global;
+    let flags = ClientFlags { server, cacert, key_file, data, profile };
+    let context = Context { out, flags, timeout: timeout.0 };
     let running = async {
         if !watch {
             return command.run(&context).await;
@@ -309,7 +261,9 @@ impl Command {
     /// Whether it changes nothing and ends by itself.
     fn is_watchable(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Audit(_) | Self::Config(config_list::ConfigCommand::List(_)) => true,
+            Self::Status(_)
+            | Self::Audit(_)
+            | Self::Config(config::ConfigCommand::List(_) | config::ConfigCommand::Profiles(_)) => true,
             Self::Dispatch(command) => matches!(command, dispatch::DispatchCommand::Status),
             Self::Event(command) => command.is_watchable(),
             Self::Sub(command) => command.is_watchable(),
@@ -365,8 +319,6 @@ pub(crate) fn now() -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
