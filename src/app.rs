@@ -236,7 +236,7 @@ impl App {
 }
 
 /// Beyond loopback keys must be shown, and nobody may read them on the way.
-fn check_bind(config: &Config) -> Result<(), StartError> {
+pub(crate) fn check_bind(config: &Config) -> Result<(), StartError> {
     if config.bind.ip().is_loopback() {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! The server as the command line sees it: a thin HTTP client over the wire types of `loghorn_web`. What the server
 //! answers with a problem becomes a [`Fail`] with its exit code.
 
+pub(crate) mod forward;
 mod refusal;
 mod search;
 

@@ -13,7 +13,7 @@ use loghorn_web::api::{
 use super::{
     Context,
     client::{Client, Query},
-    event,
+    delivery_curl, event,
     fail::{Exit, Fail},
     output::{BAD, Column, GOOD, Out, UNSURE, coloured, plain, shortened},
     sub,
@@ -87,10 +87,14 @@ pub(crate) struct ListArgs {
 #[command(after_help = "\
 Examples:
   loghorn delivery get dlv_019aa0c7e1b27000
-  loghorn delivery get dlv_019aa0c7e1b27000 -o json | jq '.attempt_log[-1].response.body'")]
+  loghorn delivery get dlv_019aa0c7e1b27000 -o json | jq '.attempt_log[-1].response.body'
+  loghorn delivery get dlv_019aa0c7e1b27000 --curl      its last attempt, to be made from here")]
 pub(crate) struct GetArgs {
     /// Its id, also the webhook-id, or the beginning of it
     id: String,
+    /// Print a command that makes the last attempt again from this machine; credentials are left out
+    #[arg(long)]
+    curl: bool,
 }
 
 /// What `delivery resend` takes.
@@ -151,7 +155,7 @@ impl DeliveryCommand {
                 context.out.list(&list, COLUMNS, |delivery| &delivery.id)?;
                 Ok(Exit::Ok)
             }
-            Self::Get(args) => get(context, &args.id).await,
+            Self::Get(args) => get(context, &args).await,
             Self::Resend(args) => args.run(context).await,
         }
     }
@@ -197,9 +201,12 @@ async fn find(client: &Client, id: &str) -> Result<(String, DeliveryWithAttempts
     Ok((answer.body, delivery))
 }
 
-async fn get(context: &Context, id: &str) -> Result<Exit, Fail> {
+async fn get(context: &Context, args: &GetArgs) -> Result<Exit, Fail> {
     let client = context.client()?;
-    let (body, found) = find(&client, id).await?;
+    let (body, found) = find(&client, &args.id).await?;
+    if args.curl {
+        return delivery_curl::print(context, &client, &found).await;
+    }
     let Delivery { id, status, subscription_id, .. } = &found.delivery;
     let delivery = &found.delivery;
     let name = if context.out.is_table() { sub::name_of(&client, &found).await } else { String::new() };

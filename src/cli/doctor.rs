@@ -4,28 +4,22 @@ use std::{
     collections::BTreeSet,
     io,
     net::TcpListener,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use clap::Args;
-use loghorn_actors::KEYRING;
-use loghorn_storage::rocks::{self, OpenError};
 use loghorn_web::api::{health::Health, sessions::Session, subscriptions::Shown};
-use serde::Serialize;
 use url::{Host, Url};
 
 use super::{
     Context,
+    checks::{Findings, look_at_data, report},
     client::{Client, Query},
     fail::{Exit, Fail},
-    output::{BAD, Format, GOOD, UNSURE, plain},
-    yaml,
 };
 use crate::{
-    admin_key,
     config::{Config, ServeArgs},
     files,
 };
@@ -51,41 +45,6 @@ pub(crate) struct DoctorArgs {
     /// Configuration file of the server, instead of ./loghorn.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    Good,
-    Unsure,
-    Bad,
-}
-
-/// What was found.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    state: State,
-    detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn good(&mut self, check: &'static str, detail: impl Into<String>) {
-        self.0.push(Finding { check, state: State::Good, detail: detail.into(), remedy: None });
-    }
-
-    fn unsure(&mut self, check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Finding { check, state: State::Unsure, detail: detail.into(), remedy: Some(remedy.into()) });
-    }
-
-    fn bad(&mut self, check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) {
-        self.0.push(Finding { check, state: State::Bad, detail: detail.into(), remedy: Some(remedy.into()) });
-    }
 }
 
 impl DoctorArgs {
@@ -121,84 +80,6 @@ impl DoctorArgs {
             look_at_names(&mut found, &config, &client).await?;
         }
         report(context, &found.0)
-    }
-}
-
-fn report(context: &Context, found: &[Finding]) -> Result<Exit, Fail> {
-    let out = &context.out;
-    match out.format {
-        Format::Json => {
-            out.line(&serde_json::to_string_pretty(&serde_json::json!({"items": found})).unwrap_or_default())?
-        }
-        Format::Yaml => out.line(&yaml::of_value(&serde_json::json!({"items": found}))?)?,
-        Format::Jsonl => {
-            found.iter().try_for_each(|finding| out.line(&serde_json::to_string(finding).unwrap_or_default()))?;
-        }
-        Format::Name => {
-            let wanting = found.iter().filter(|finding| finding.state != State::Good);
-            wanting
-                .map(|finding| finding.check)
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .try_for_each(|check| out.line(check))?;
-        }
-        Format::Tabs => found.iter().try_for_each(|finding| {
-            let state = serde_json::to_value(finding.state).unwrap_or_default();
-            let cells = [finding.check, state.as_str().unwrap_or_default(), &finding.detail];
-            let remedy = finding.remedy.as_deref().unwrap_or_default();
-            out.line(&cells.iter().chain([&remedy]).map(|cell| plain(cell)).collect::<Vec<_>>().join("\t"))
-        })?,
-        Format::Table => found.iter().try_for_each(|finding| {
-            let mark = match finding.state {
-                State::Good => GOOD,
-                State::Unsure => UNSURE,
-                State::Bad => BAD,
-            };
-            let remedy = finding.remedy.as_ref().map(|remedy| format!("\n            {}", plain(remedy)));
-            let detail = plain(&finding.detail);
-            out.line(&format!("{mark} {:9} {detail}{}", finding.check, remedy.unwrap_or_default()))
-        })?,
-    }
-    let is_bad = found.iter().any(|finding| finding.state == State::Bad);
-    Ok(if is_bad { Exit::Refused } else { Exit::Ok })
-}
-
-fn mode(path: &Path) -> Option<u32> {
-    Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777)
-}
-
-/// The data directory: its modes, its keys, its store.
-fn look_at_data(found: &mut Findings, config: &Config, is_running: bool) {
-    let (data, shown) = (&config.data, config.data.display());
-    let Some(mode) = mode(data) else {
-        let remedy = "the first start makes it; name another:  --data DIR";
-        return found.unsure("data", format!("{shown} is not there yet"), remedy);
-    };
-    match mode & 0o077 {
-        0 => found.good("data", format!("{shown} is for its owner alone")),
-        _ => found.bad("data", format!("others may look into {shown} (mode {mode:03o})"), format!("chmod 700 {shown}")),
-    }
-    match admin_key::read(data) {
-        Ok(Some(_)) => found.good("admin key", "readable by its owner alone"),
-        Ok(None) => found.unsure("admin key", "there is none", "the next start makes one"),
-        Err(error) => found.bad("admin key", error.to_string(), "without it this command line shows no key"),
-    }
-    let master = match config.master() {
-        Ok(master) => master,
-        Err(error) => return found.bad("master key", error.to_string(), "leave one of them out"),
-    };
-    match rocks::peek(data, KEYRING) {
-        Ok(keyring) => match master.find(keyring.as_deref()) {
-            Ok(_) if keyring.is_none() => found.good("store", "it holds no secrets yet"),
-            Ok(_) => found.good("store", "readable, and the master key opens its secrets"),
-            Err(error) => found.bad("master key", error.to_string(), "start it with the key that sealed them"),
-        },
-        Err(_) if is_running => found.good("store", "in use by the server"),
-        Err(error @ OpenError::Unseen { .. }) => {
-            let remedy = "start the server: it mends what it can, and says what it cannot; see docs/reliability.md";
-            found.unsure("store", error.to_string(), remedy);
-        }
-        Err(error) => found.bad("store", error.to_string(), "see docs/reliability.md for what can be done"),
     }
 }
 
@@ -334,39 +215,7 @@ async fn look_at_names(found: &mut Findings, config: &Config, client: &Client) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn a_data_directory_that_others_may_read_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config { data: folder.path().to_path_buf(), ..Config::default() };
-        let states = |config: &Config| {
-            let mut found = Findings::default();
-            look_at_data(&mut found, config, false);
-            found.0.iter().map(|finding| (finding.check, finding.state)).collect::<Vec<_>>()
-        };
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(states(&config).contains(&("data", State::Bad)));
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        assert!(states(&config).contains(&("data", State::Good)));
-        let absent = Config { data: folder.path().join("x"), ..Config::default() };
-        assert_eq!(states(&absent), [("data", State::Unsure)]);
-    }
-
-    #[test]
-    fn a_store_that_cannot_be_looked_into_is_not_called_good() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        // As a start leaves it whose database was lost.
-        std::fs::write(folder.path().join("FORMAT"), "1\n").unwrap();
-        std::fs::write(folder.path().join("CURRENT"), "MANIFEST-000001\n").unwrap();
-        let config = Config { data: folder.path().to_path_buf(), ..Config::default() };
-        let mut found = Findings::default();
-        look_at_data(&mut found, &config, false);
-        let store = found.0.iter().find(|finding| finding.check == "store").unwrap();
-        assert_eq!(store.state, State::Unsure, "{store:?}");
-        assert!(store.remedy.is_some() && !found.0.iter().any(|finding| finding.detail.contains("master key opens")));
-    }
+    use super::{super::checks::State, *};
 
     #[test]
     fn a_port_that_is_taken_is_found() {

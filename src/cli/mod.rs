@@ -4,6 +4,7 @@ mod api;
 mod audit;
 mod backfill;
 mod backup;
+mod checks;
 mod circuit;
 pub(crate) mod client;
 mod completion;
@@ -12,6 +13,7 @@ mod config;
 mod connect;
 mod context;
 mod delivery;
+mod delivery_curl;
 mod demo;
 mod dispatch;
 mod dlq;
@@ -37,10 +39,12 @@ mod progress;
 mod secret;
 mod secret_file;
 mod shadow;
+mod sign;
 pub(crate) mod signature;
 mod status;
 mod sub;
 mod sub_apply;
+mod sub_check;
 mod sub_create;
 mod sub_edit;
 mod sub_past;
@@ -50,6 +54,7 @@ mod tail;
 mod top;
 mod trigger;
 mod trust;
+mod validate;
 mod verify;
 mod version;
 mod watch;
@@ -179,10 +184,14 @@ enum Command {
     Open(open::OpenArgs),
     /// Look at whatever keeps a server from working well, each with its remedy
     Doctor(doctor::DoctorArgs),
-    /// Receive webhooks on this machine and check their signatures
+    /// Check whether the server would start with its settings, without starting it
+    Validate(validate::ValidateArgs),
+    /// Receive webhooks on this machine and check their signatures; pass them on
     Listen(listen::ListenArgs),
     /// Check the server's ledger, or the signature of a webhook
     Verify(verify::VerifyArgs),
+    /// Sign a body as a webhook is signed: the headers to send with it
+    Sign(sign::SignArgs),
     /// Call the API
     Api(api::ApiArgs),
     /// Print the API's description (OpenAPI 3.1)
@@ -299,8 +308,10 @@ impl Command {
             Self::Audit(args) => args.run(context).await,
             Self::Open(args) => args.run(context).await,
             Self::Doctor(args) => args.run(context).await,
+            Self::Validate(args) => args.run(context),
             Self::Listen(args) => args.run(context).await,
             Self::Verify(args) => args.run(context).await,
+            Self::Sign(args) => args.run(context),
             Self::Api(args) => args.run(context).await,
             Self::Openapi => version::openapi(context),
             Self::Completion(args) => args.run(context),

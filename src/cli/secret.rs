@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use loghorn_domain::Span;
+use loghorn_domain::{Span, secret::Secret};
 use loghorn_web::api::secrets::{RevealedSecret, SecretRotation, SigningSecret};
 use serde_json::Value;
 
 use super::{
     Context,
-    client::{Client, Query},
+    client::{Client, Query, strange},
     fail::{Exit, Fail},
     output::{Column, Format, GOOD, plain},
     secret_file::SecretFile,
@@ -130,10 +130,7 @@ impl RevealArgs {
         let path = ["subscriptions", &found.id, "secrets"];
         let number = match self.number {
             Some(number) => number,
-            None => {
-                let all = client.list::<SigningSecret>(&path, &Query::new(), 500).await?;
-                all.items.first().map_or(1, |present| present.number)
-            }
+            None => newest(client, &path).await?,
         };
         let file = self.secret_file.as_deref().map(SecretFile::create).transpose()?;
         let answer = client.post(&[&path[..], &[&number.to_string(), "reveal"]].concat(), "{}".into()).await?;
@@ -141,6 +138,22 @@ impl RevealArgs {
         let sentence = format!("{GOOD} secret {} of {}", shown.number, plain(sub::name(&found)));
         show(context, &answer.body, &shown, file, sentence)
     }
+}
+
+/// The secret that a subscription signs with now; the audit log tells that it was revealed.
+pub(crate) async fn present(client: &Client, wanted: &str) -> Result<Secret, Fail> {
+    let found = sub::find(client, wanted).await?;
+    let path = ["subscriptions", &found.id, "secrets"];
+    let number = newest(client, &path).await?.to_string();
+    let answer = client.post(&[&path[..], &[&number, "reveal"]].concat(), "{}".into()).await?;
+    let shown: RevealedSecret = answer.read()?;
+    Secret::own(shown.secret).map_err(|error| strange(&error.to_string()))
+}
+
+/// The number of the present one.
+async fn newest(client: &Client, path: &[&str]) -> Result<u32, Fail> {
+    let all = client.list::<SigningSecret>(path, &Query::new(), 500).await?;
+    Ok(all.items.first().map_or(1, |present| present.number))
 }
 
 /// Prints a secret, or writes it to its file and nowhere else.

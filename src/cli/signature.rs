@@ -15,7 +15,7 @@ pub(crate) const PLAIN_HEADER: &str = "X-Webhook-Signature";
 /// How far a timestamp may lie from now.
 const TOLERANCE_SECONDS: u64 = 300;
 /// Beyond it no timestamp is sensible: the year 9999.
-const SECONDS_MAX: i64 = 253_402_128_000;
+pub(crate) const SECONDS_MAX: i64 = 253_402_128_000;
 
 /// What a check found for one scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use super::{
     secret_file::SecretFile,
     signature,
     sub::name,
+    sub_check,
 };
 
 /// The forms that a webhook may have.
@@ -34,11 +35,12 @@ Examples:
       --schedule '22:00-06:00 Europe/Berlin'
   loghorn sub create geo --url https://example.com/hook --type '**' --region-by metadata.region \\
       --region eu=https://eu.example.com/hook --region us=https://us.example.com/hook
-  loghorn sub create bank --url https://bank.example.com/hook --type '**' --ca ca.pem \
+  loghorn sub create bank --url https://bank.example.com/hook --type '**' --ca ca.pem \\
       --client-cert us.crt --client-key us.key
   loghorn sub create ops --url https://hooks.slack.com/services/T0/B0/X --type '**' --format slack
-  loghorn sub create pager --url https://events.pagerduty.com/v2/enqueue --type '**' --min-level ERROR \
+  loghorn sub create pager --url https://events.pagerduty.com/v2/enqueue --type '**' --min-level ERROR \\
       --format pagerduty --format-key-file routing.key
+  loghorn sub create gw --url https://example.com/hook --type '**' --check
   loghorn sub create -f subscription.json
 
 The secret is printed once, or written to --secret-file (readable by you alone).")]
@@ -118,6 +120,9 @@ pub(crate) struct CreateArgs {
     /// Only count and show what would be sent, until it is promoted
     #[arg(long)]
     shadow: bool,
+    /// Send a signed test webhook first, and save nothing unless it is taken
+    #[arg(long)]
+    check: bool,
     /// Create it without matching any events yet
     #[arg(long)]
     disabled: bool,
@@ -143,18 +148,30 @@ impl CreateArgs {
             let secret = signature::read_secrets(std::slice::from_ref(path))?;
             spec.extend(secret.first().map(|secret| ("secret".to_owned(), secret.reveal().into())));
         }
+        let json = Value::Object(spec).to_string();
+        let probe = match self.check {
+            true => Some(sub_check::probe(&client, &json, self.own_secret_file.is_some()).await?),
+            false => None,
+        };
         // Opened first: a secret that cannot be written is lost.
         let mut file = self.secret_file.as_deref().map(SecretFile::create).transpose()?;
-        let answer = client.post(&["subscriptions"], Value::Object(spec).to_string()).await?;
+        let answer = client.post(&["subscriptions"], json).await?;
         let shown: Shown = answer.read()?;
         let secret = shown.secret.clone().unwrap_or_default();
         if let Some(file) = &mut file {
             file.write(&secret)?;
         }
-        self.report(context, &answer.body, &shown, &secret)
+        self.report(context, &answer.body, &shown, &secret, probe.as_deref())
     }
 
-    fn report(&self, context: &Context, body: &str, shown: &Shown, secret: &str) -> Result<Exit, Fail> {
+    fn report(
+        &self,
+        context: &Context,
+        body: &str,
+        shown: &Shown,
+        secret: &str,
+        probe: Option<&str>,
+    ) -> Result<Exit, Fail> {
         let out = &context.out;
         let path = self.secret_file.as_ref().map(|path| path.display().to_string());
         let cells = match &path {
@@ -162,6 +179,7 @@ impl CreateArgs {
             None => [shown.id.as_str(), name(shown), secret],
         };
         let mut sentence = format!("{GOOD} created {}  {}", plain(name(shown)), plain(&shown.id));
+        sentence.extend(probe.map(|probe| format!(" · probe {probe}")));
         match &path {
             Some(path) => sentence.push_str(&format!("\n  Its secret is in {}.", plain(path))),
             None => sentence.push_str(&format!("\n  Secret (shown only now): {}", plain(secret))),
@@ -175,6 +193,9 @@ impl CreateArgs {
             _ => body.to_owned(),
         };
         out.done(&body, &shown.id, &cells, &sentence)?;
+        if let Some(probe) = probe.filter(|_| !out.is_table()) {
+            out.say(&format!("probe {probe}"));
+        }
         if out.format == Format::Name && path.is_none() {
             anstream::eprintln!("Secret (shown only now): {}", plain(secret));
         }

@@ -68,7 +68,7 @@ impl VerifyArgs {
             let one = header(line).ok_or_else(|| Fail::usage(format!("-H {line:?}: expected `Name: value`")))?;
             headers.extend([one]);
         }
-        let body = read(body)?;
+        let body = read(body, "loghorn verify … - < body.json")?;
         let lookup = |name: &str| headers.get(&name.to_ascii_lowercase()).cloned();
         let found = signature::check(&secrets, &self.signature_header, lookup, &body, super::now());
         let (is_good, words) = (found.is_good(), found.words());
@@ -98,12 +98,12 @@ fn header(line: &str) -> Option<(String, String)> {
     is_name.then(|| (name.to_ascii_lowercase(), value.trim().to_owned()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Fail> {
+/// A file's bytes, or those of stdin; `remedy`: how that is given.
+pub(crate) fn read(path: &Path, remedy: &str) -> Result<Vec<u8>, Fail> {
     let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
         if std::io::stdin().is_terminal() {
-            return Err(Fail::usage("the body is read from stdin, and that is a terminal")
-                .remedy("loghorn verify … - < body.json"));
+            return Err(Fail::usage("the body is read from stdin, and that is a terminal").remedy(remedy));
         }
         std::io::stdin().read_to_end(&mut bytes).map_err(|error| Fail::file(path, &error))?;
         return Ok(bytes);
