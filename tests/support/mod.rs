@@ -17,6 +17,7 @@ pub mod loghorn;
 pub mod overload;
 pub mod receiver;
 pub mod tls;
+pub mod transcript;
 
 use std::{
     io::Write as _,
