@@ -52,8 +52,10 @@ Examples:
   loghorn listen --sub gw --print-secret                for the program behind --forward-to
 
 The server must be allowed to reach it:  loghorn serve --allow-private 127.0.0.0/8 --allow-http
---forward-to passes on what is signed rightly, unchanged, and answers as it was answered: 502 where nobody did. What is
-not signed rightly is answered 401. With --count it ends by itself: exit code 7 if a signature was bad.")]
+--forward-to passes on what is signed rightly, unchanged, and answers as it was answered: 502 where nobody did.
+What is not signed rightly is answered 401.
+
+With --count it ends by itself: exit code 7 if a signature was bad.")]
 pub(crate) struct ListenArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9100")]
@@ -184,8 +186,11 @@ impl ListenArgs {
     }
 
     fn greet(&self, context: &Context, addr: SocketAddr, is_checking: bool) {
-        let checking =
-            if is_checking { "signatures are checked" } else { "signatures are not checked: no --secret-file" };
+        let checking = if is_checking {
+            "signatures are checked"
+        } else {
+            "signatures are not checked: no --secret-file or --sub"
+        };
         let passed = self.forward_to.as_ref().map(|url| format!(" · passed on to {}", plain(url))).unwrap_or_default();
         let line = format!("Listening on http://{addr}/ · {checking}{passed} · Ctrl-C stops");
         // Nobody else can tell which port it became.

@@ -107,8 +107,8 @@ struct Global {
     /// File of the authorities that may vouch for an https server, in PEM [env: LOGHORN_CACERT] [default: the platform's]
     #[arg(long, global = true, value_name = "FILE")]
     cacert: Option<String>,
-    /// File with the key to show the server [default: the key in LOGHORN_KEY, else the data directory's admin.key, to a
-    /// server on this machine]
+    /// File with the key to show the server [default: the key in LOGHORN_KEY, else the profile's, else the data
+    /// directory's admin.key, to a server on this machine]
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Data directory whose admin.key is used [env: LOGHORN_DATA] [default: ./loghorn-data]

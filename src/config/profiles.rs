@@ -153,7 +153,7 @@ pub fn shown(path: &Path) -> String {
 /// A file that a profile names, wherever the command is run: below the folder of the profiles, or the home directory.
 fn absolute(file: &Path, text: &str) -> String {
     let from_home = text.strip_prefix("~/").and_then(|rest| Some(home()?.join(rest)));
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
     from_home.unwrap_or_else(|| folder.join(text)).display().to_string()
 }
 
@@ -174,7 +174,7 @@ fn write(file: &Path, document: &DocumentMut) -> Result<(), ConfigError> {
     let failed = |error: std::io::Error| ConfigError(format!("{}: cannot be written: {error}", shown(file)));
     // One that is a link stays one.
     let file: PathBuf = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     draft.write_all(document.to_string().as_bytes()).and_then(|()| draft.as_file().sync_all()).map_err(failed)?;
