@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     backup::{self, BackupError, Held},
-    config,
+    config::ClientConfig,
 };
 
 /// Where a backup is read from or written to: a file, or the standard one.
@@ -146,7 +146,7 @@ fn check(context: &Context, path: &Path) -> Result<Exit, Fail> {
 }
 
 async fn restore(context: &Context, path: &Path, is_paused: bool) -> Result<Exit, Fail> {
-    let data = config::client_data(context.data.clone()).map_err(|error| Fail::usage(error.to_string()))?;
+    let ClientConfig { data, .. } = ClientConfig::load(&context.flags)?;
     let shown = data.display().to_string();
     let is_free = match fs::read_dir(&data) {
         Ok(mut entries) => entries.next().is_none(),
