@@ -2,13 +2,19 @@
 //!
 //! What a sender does with an answer decides whether its logs are lost: 503 is the one code that all of them try again.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse, ResponseError,
+    body::SizedStream,
     http::{
         StatusCode,
         header::{self, HeaderMap, HeaderValue},
     },
+    rt::time::sleep,
+    web::Bytes,
 };
+use futures_util::{StreamExt, stream};
 use loghorn_domain::Timestamp;
 use serde_json::json;
 
@@ -52,6 +58,9 @@ impl Dialect {
             Self::Gelf | Self::CloudEvents => None,
             Self::Otlp => Some(otlp(headers, error)),
             Self::Loki | Self::Journal => Some((TEXT, format!("{error}\n").into_bytes())),
+            Self::Elastic if status == StatusCode::SERVICE_UNAVAILABLE && !headers.contains_key(header::USER_AGENT) => {
+                return broken_off(error);
+            }
             Self::Elastic => Some(elastic(error)),
             Self::Splunk => splunk(error).map(|body| (JSON, body)),
             Self::Datadog => {
@@ -115,7 +124,24 @@ fn otlp(headers: &HeaderMap, error: &Error) -> (&'static str, Vec<u8>) {
 
 const OVERLOADED: &str = "overloaded";
 
-/// Of a 503 rsyslog drops what it sent, unless the body is a text and no JSON.
+/// rsyslog, which alone does not say who it is, drops a batch after any whole answer but success: what is JSON at once,
+/// other text after it has tried each message by itself. After one that breaks off it keeps all, and comes again.
+fn broken_off(error: &Error) -> HttpResponse {
+    const SAID: &str = "overloaded";
+    let said = stream::once(async { Ok(Bytes::from_static(SAID.as_bytes())) });
+    let end = stream::once(async {
+        // So that what was said is on its way before the connection is closed.
+        sleep(Duration::from_millis(50)).await;
+        Err(std::io::Error::other("broken off"))
+    });
+    // One byte more than will come.
+    let body = SizedStream::new(SAID.len() as u64 + 1, Box::pin(said.chain(end)));
+    let mut answer = error.error_response().set_body(body).map_into_boxed_body();
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    answer
+}
+
+/// Never JSON where it is a 503, which some senders take for success in parts.
 fn elastic(error: &Error) -> (&'static str, Vec<u8>) {
     let status = error.status().as_u16();
     let kind = match status {

@@ -9,7 +9,7 @@ use crate::{
     shippers::{
         Sink, Stop,
         elastic::{self, Bulk, Document, Item, Verb},
-        handler::{Done, Protocol, Push},
+        handler::{Done, Protocol, Push, refuse},
         record::Context,
         refusals::{self, JSON},
     },
@@ -58,11 +58,18 @@ pub(crate) async fn handshake(state: web::Data<State>) -> HttpResponse {
 /// Its clients take no answer without it; the guard adds it to all others.
 const PRODUCT: (&str, &str) = ("X-Elastic-Product", "Elasticsearch");
 
+/// Room for a usual batch.
+const ROOM: usize = 64 * 1024;
+
 async fn license() -> HttpResponse {
     HttpResponse::Ok().json(json!({"license": {"status": "active", "uid": CLUSTER, "type": "basic"}}))
 }
 
-async fn cat_health() -> HttpResponse {
+/// rsyslog asks this before it comes again, which is at once unless it fails.
+async fn cat_health(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    if let Err(overloaded) = state.system.ingest().reserve(ROOM) {
+        return refuse(&state, &request, &overloaded.into());
+    }
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("loghorn green 1 1 0 0 0 0 0 0 - 100.0%\n")
 }
 
