@@ -86,6 +86,9 @@ fn parts(mut fields: Map<String, Value>) -> Parts {
         ["__CURSOR", "MESSAGE", "_HOSTNAME", "SYSLOG_IDENTIFIER", "__REALTIME_TIMESTAMP", "PRIORITY"].map(&mut take);
     let number: Option<u64> = priority.as_deref().and_then(|text| text.trim().parse().ok());
     let level = number.filter(|number| *number < 8).and_then(Level::from_generic_number);
+    if let Some(odd) = priority.filter(|_| level.is_none()) {
+        fields.insert("level_raw".to_owned(), odd.into());
+    }
     // Of the kernel, services and programs, whoever is named.
     let source = identifier
         .or_else(|| ["_SYSTEMD_UNIT", "_COMM"].iter().find_map(|name| fields.get(*name)?.as_str().map(str::to_owned)));
