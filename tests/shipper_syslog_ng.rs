@@ -3,56 +3,26 @@
 
 mod support;
 
-use std::{
-    io::Write as _,
-    process::{Child, Command, Stdio},
-};
+use std::io::Write as _;
 
 use serde_json::json;
-use support::{Loghorn, Mood, Receiver, until};
-
-const SYSLOG_NG: &str = "/usr/sbin/syslog-ng";
-
-/// Stopped when dropped.
-struct Shipper(Child);
-
-impl Drop for Shipper {
-    fn drop(&mut self) {
-        // It may have ended before.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::{
+    Loghorn, Mood, Receiver,
+    clients::{self, Daemon},
+    until,
+};
 
 #[actix_rt::test]
 async fn lines_of_a_file_become_signed_webhooks() {
-    if !std::path::Path::new(SYSLOG_NG).exists() {
-        return support::say("skipped: syslog-ng is not installed");
-    }
     let server = Loghorn::start().await;
     let receiver = Receiver::start(Mood::Answer(200, ""));
     let wanted = json!({"events": ["log.error", "log.critical"]});
     let (_, secret) = server.subscribe(&receiver.url(), wanted).await;
     let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let log = path("app.log");
-    let mut file = std::fs::File::create(&log).unwrap();
-    let conf = std::fs::read_to_string("docs/syslog-ng.conf").unwrap();
-    let conf: String = conf
-        .lines()
-        .map(|line| match line {
-            line if line.starts_with("@define LOG_FILE") => format!("@define LOG_FILE \"{log}\"\n"),
-            line if line.starts_with("@define LOGHORN_URL") => {
-                format!("@define LOGHORN_URL \"{}\"\n", server.url("/api/v1/ingest/shop"))
-            }
-            line => format!("{line}\n"),
-        })
-        .collect();
-    std::fs::write(path("conf"), conf).unwrap();
-    let arguments =
-        ["-F", "--no-caps", "-f", &path("conf"), "-R", &path("persist"), "-c", &path("ctl"), "--pidfile", &path("pid")];
-    let shipper = Command::new(SYSLOG_NG).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let _shipper = Shipper(shipper);
+    let mut file = std::fs::File::create(folder.path().join("app.log")).unwrap();
+    clients::write_syslog_ng_conf(folder.path(), &server.url("/api/v1/ingest/shop"), "any-key");
+    let Some(command) = clients::syslog_ng(folder.path()) else { return };
+    let _shipper = Daemon::start(command, folder.path());
     writeln!(file, "2026-11-24 12:00:01 INFO started").unwrap();
     writeln!(file, "2026-11-24 12:00:02 ERROR card timeout é").unwrap();
     writeln!(file, "2026-11-24 12:00:03 WARN slow").unwrap();

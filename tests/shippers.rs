@@ -4,8 +4,14 @@
 
 mod support;
 
+#[path = "shippers/busy.rs"]
+mod busy;
 #[path = "shippers/cloudevents.rs"]
 mod cloudevents;
+#[path = "shippers/cors.rs"]
+mod cors;
+#[path = "shippers/daemons.rs"]
+mod daemons;
 #[path = "shippers/elastic.rs"]
 mod elastic;
 #[path = "shippers/generic.rs"]
@@ -16,6 +22,8 @@ mod loki;
 mod others;
 #[path = "shippers/otlp.rs"]
 mod otlp;
+#[path = "shippers/pages.rs"]
+mod pages;
 #[path = "shippers/real.rs"]
 mod real;
 #[path = "shippers/refusals.rs"]

@@ -1,26 +1,21 @@
-//! Stock clients send to the real server, and what is stored is compared field by field: `make test-shippers` installs
-//! them, and sets `LOGHORN_SHIPPERS_REQUIRED`. Otherwise those that are not installed are skipped, and that is said.
+//! Stock clients of Python and JavaScript send to the real server, and what is stored is compared field by field.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Loghorn, say},
+    support::{
+        Loghorn,
+        clients::{folder, is_missing, run},
+        say,
+    },
     wire::assert_event,
 };
 
-fn folder() -> PathBuf {
-    let home = || PathBuf::from(std::env::var("HOME").unwrap_or_default()).join(".cache/loghorn/shippers");
-    std::env::var_os("LOGHORN_SHIPPERS").map_or_else(home, PathBuf::from)
-}
-
-/// Lets a client send; every event that it made, oldest first. `None` where the client is not installed.
-async fn sent(language: &str, client: &str, package: &str, events: usize) -> Option<Vec<Value>> {
+/// The command that lets a client send, to which the server's address is to be added. `None` where the client is not
+/// installed.
+pub fn client(language: &str, client: &str, package: &str) -> Option<Command> {
     let scripts = std::env::current_dir().unwrap().join("tests/shippers/clients");
     let (program, script, home) = match language {
         "python" => (folder().join("py/bin/python"), scripts.join("clients.py"), folder()),
@@ -33,16 +28,20 @@ async fn sent(language: &str, client: &str, package: &str, events: usize) -> Opt
         _ => home.join("node_modules").join(package).exists(),
     };
     if !installed {
-        let is_required = std::env::var_os("LOGHORN_SHIPPERS_REQUIRED").is_some();
-        assert!(!is_required, "{language} {client} is not installed");
-        say(&format!("skipped: {language} {client} is not installed; make test-shippers installs it"));
+        is_missing(&format!("{language} {client}"));
         return None;
     }
-    let server = Loghorn::start().await;
     let mut command = Command::new(program);
-    command.arg(script).arg(client).arg(server.url("")).current_dir(home).stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(output.status.success(), "{language} {client}: {}", String::from_utf8_lossy(&output.stderr));
+    command.arg(script).arg(client).current_dir(home);
+    Some(command)
+}
+
+/// Lets a client send; every event that it made, oldest first. `None` where the client is not installed.
+async fn sent(language: &str, client: &str, package: &str, events: usize) -> Option<Vec<Value>> {
+    let mut command = self::client(language, client, package)?;
+    let server = Loghorn::start().await;
+    command.arg(server.url(""));
+    run(command).await;
     let mut stored = Vec::new();
     for _ in 0..50 {
         stored = server.get("/api/v1/events?limit=100").await["items"].as_array().unwrap().clone();

@@ -1,16 +1,15 @@
 //! How each protocol says no: to strangers, to too much, and when there is no room; and what it does with garbage.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::{
+    busy,
     support::{Loghorn, overload},
     wire::{Answer, JSON, PROTOBUF, call, gzip, last_seq, post, snappy},
 };
 
 /// Every route that takes records, with a body that it takes.
-const ROUTES: &[(&str, &str, &str)] = &[
+pub const ROUTES: &[(&str, &str, &str)] = &[
     ("/api/v1/ingest", "application/json", r#"{"message":"x"}"#),
     ("/api/v1/ingest/shop", "application/msgpack", "\u{7f}"),
     (
@@ -39,7 +38,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("/upload", "application/vnd.fdo.journal", "MESSAGE=x\n\n"),
 ];
 
-fn typed(content_type: &'static str) -> Vec<(&'static str, &'static str)> {
+/// The Content-Type of a route as a header; none where it is empty.
+pub fn typed(content_type: &'static str) -> Vec<(&'static str, &'static str)> {
     if content_type.is_empty() { Vec::new() } else { vec![("content-type", content_type)] }
 }
 
@@ -169,11 +169,7 @@ async fn too_much_is_refused_in_the_words_of_each_protocol() {
 #[actix_rt::test]
 async fn overload_is_a_503_that_each_sender_tries_again() {
     let server = Loghorn::start_with(&overload::ARGS, &[]).await;
-    // One request holds nearly all the room there is, and does not end.
-    let head = format!("POST /api/v1/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", 90 << 10);
-    let mut holder = std::net::TcpStream::connect(server.addr).unwrap();
-    std::io::Write::write_all(&mut holder, &[head.as_bytes(), &[b' '; 89 << 10]].concat()).unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let holder = busy::hold(&server, 90 << 10).await;
     let filler = " ".repeat(16 << 10);
     for (path, content_type, body) in ROUTES {
         let answer = post(&server, path, &typed(content_type), format!("{filler}{body}")).await;

@@ -11,6 +11,7 @@
 pub mod captures;
 pub mod chaos;
 pub mod cli;
+pub mod clients;
 pub mod crash;
 pub mod dns;
 pub mod loghorn;

@@ -10,6 +10,7 @@ HOST = urllib.parse.urlsplit(URL)
 AT = datetime.datetime(2026, 11, 23, 18, 5, 21, 216012, datetime.timezone.utc)
 TEXT = "Credit card timeout é ☃"
 KEY = "any-key"
+MANY = [f"ERROR {n} card timeout é" for n in range(50)]
 
 
 def log(logger, extra=None):
@@ -67,6 +68,51 @@ def opensearch():
     client = OpenSearch(hosts=[{"host": HOST.hostname, "port": HOST.port}], http_auth=("any", KEY), http_compress=True)
     assert client.info()["version"]["number"]
     bulk(client, helpers)
+
+
+def otlp_many():
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider()
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(endpoint=URL + "/v1/logs")))
+    sending = logger(LoggingHandler(logger_provider=provider))
+    for text in MANY:
+        sending.error(text)
+    assert provider.force_flush()
+    provider.shutdown()
+
+
+def otlp_by_environment():
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider()
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    logger(LoggingHandler(logger_provider=provider)).error("card timeout")
+    provider.shutdown()
+
+
+def elasticsearch_many():
+    from elasticsearch import Elasticsearch, helpers
+
+    actions = [{"_op_type": "create", "_index": "logs", "_id": text, "message": text, "level": "error"} for text in MANY]
+    # As its documentation has it for a cluster that may be busy.
+    again = {"max_retries": 20, "initial_backoff": 0.2, "max_backoff": 1, "raise_on_exception": False, "raise_on_error": False}
+    done = helpers.bulk(Elasticsearch(URL + "/es", api_key=KEY), actions, retry_on_status=(429, 503), **again)
+    assert done == (len(MANY), []), done
+
+
+def elasticsearch_partial():
+    from elasticsearch import Elasticsearch, helpers
+
+    # A source that is text goes out as it is.
+    actions = [{"message": "first é"}, '["no document"]', {"message": "third"}]
+    stored, refused = helpers.bulk(Elasticsearch(URL + "/es", api_key=KEY), actions, index="logs", raise_on_error=False)
+    assert (stored, len(refused)) == (2, 1), (stored, refused)
+    assert refused[0]["index"]["status"] == 400 and refused[0]["index"]["error"]["reason"], refused
 
 
 def loki():
@@ -146,6 +192,7 @@ def http_handler():
 
 
 {
-    "otlp": otlp, "elasticsearch": elasticsearch, "opensearch": opensearch, "loki": loki, "splunk": splunk, "pygelf": pygelf,
+    "otlp": otlp, "otlp_many": otlp_many, "otlp_by_environment": otlp_by_environment, "elasticsearch": elasticsearch, "elasticsearch_many": elasticsearch_many,
+    "elasticsearch_partial": elasticsearch_partial, "opensearch": opensearch, "loki": loki, "splunk": splunk, "pygelf": pygelf,
     "graypy": graypy, "cloudevents": cloudevents, "datadog": datadog, "http_handler": http_handler,
 }[CLIENT]()
