@@ -40,10 +40,13 @@ fn refuse(error: impl fmt::Display) -> Refusal {
     Refusal::malformed(format!("not well-formed JSON of ExportLogsServiceRequest: {error}"))
 }
 
+/// Who speaks, by whose part it is and what is said of them.
+type Meaning = fn(&Scope, Head, &Context) -> Scope;
+
 /// The objects that a request is nested of: one that may say who speaks, and a list.
 struct Names {
     /// The member that says it, and what it means for those who spoke so far.
-    speaker: Option<(&'static str, fn(&Scope, Head, &Context) -> Scope)>,
+    speaker: Option<(&'static str, Meaning)>,
     /// The two names of the list.
     list: [&'static str; 2],
     /// What the list's elements are; records where absent.
