@@ -45,7 +45,9 @@ export function Kpis({
   const perMinute = live?.delivered_per_minute ?? session.delivered
   const before1 = earlier ? (earlier.delivered / Math.max(1, before.length)) * (60_000 / stepMs) : null
   const during1 = during ? (during.delivered / Math.max(1, points.length)) * (60_000 / stepMs) : null
-  const more = during1 != null && before1 ? (100 * (during1 - before1)) / before1 : null
+  // A server that ran only for some of the time before is nothing to compare with.
+  const isFair = before.length * 2 >= points.length
+  const more = during1 != null && before1 && isFair ? (100 * (during1 - before1)) / before1 : null
   const p95 = live?.p95_ms ?? lastKnown(points.map((point) => point.p95_ms))
   const p50 = live?.p50_ms ?? lastKnown(points.map((point) => point.p50_ms))
   const p99 = live?.p99_ms ?? lastKnown(points.map((point) => point.p99_ms))
@@ -90,7 +92,7 @@ export function Kpis({
       unit: "/min",
       note:
         more !== null
-          ? `${more >= 0 ? "▲" : "▼"} ${Math.abs(Math.round(more))} % vs before`
+          ? `${more >= 0 ? "▲" : "▼"} ${count(Math.abs(Math.round(more)))} % vs before`
           : `${count(stats?.delivery_stats.delivered)} in all`,
       to: "/deliveries?q=status:delivered",
       spark: points.map((point) => point.delivered),
@@ -107,7 +109,9 @@ export function Kpis({
     {
       label: "Retrying now",
       value: count(retrying),
-      note: retrying ? (next == null ? "next attempt –" : `next attempt in ${countdown(next, now)}`) : "nothing waits",
+      note: retrying
+        ? `next attempt ${next == null ? "–" : next <= now ? "is due" : `in ${countdown(next, now)}`}`
+        : "nothing waits",
       to: "/deliveries?q=status:retrying",
       spark: points.map((point) => point.retrying),
       tone: "retrying",
