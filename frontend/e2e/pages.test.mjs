@@ -143,6 +143,7 @@ describe("every page", () => {
     }
     await page.keyboard.press("g")
     await page.keyboard.press("d")
+    await page.getByLabel("Filter deliveries").waitFor()
     await page.keyboard.press("/")
     await page.keyboard.type("gs")
     assert.equal(new URL(page.url()).pathname, "/deliveries")

@@ -27,7 +27,7 @@ export function Frame({ trouble }: { trouble?: unknown }) {
   useEffect(() => {
     window.scrollTo(0, 0)
   }, [page])
-  useShortcuts({ find: () => setOpen("find"), help: () => setOpen("help") })
+  useShortcuts({ find: () => setOpen("find"), help: () => setOpen("help"), off: open !== null })
   return (
     <div className="frame">
       {/* biome-ignore lint/a11y/useValidAnchor: it goes to a place on this page */}

@@ -8,11 +8,11 @@ import { sendAndSay } from "./test-event"
 /** So long after `g` the next key still means a place. */
 const SEQUENCE_MS = 2000
 
-/** The keys that act everywhere. */
-export function useShortcuts({ find, help }: { find: () => void; help: () => void }): void {
+/** The keys that act everywhere; `off` while something is open, or on its way, that takes what is typed. */
+export function useShortcuts({ find, help, off }: { find: () => void; help: () => void; off: boolean }): void {
   const navigate = useNavigate()
-  const acts = useRef({ find, help })
-  acts.current = { find, help }
+  const acts = useRef({ find, help, off })
+  acts.current = { find, help, off }
   useEffect(() => {
     let goAt = Number.NEGATIVE_INFINITY
     const press = (event: KeyboardEvent) => {
@@ -22,7 +22,7 @@ export function useShortcuts({ find, help }: { find: () => void; help: () => voi
         return
       }
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-      if (!getPrefs().keys || isTyping(event.target)) return
+      if (acts.current.off || !getPrefs().keys || isTyping(event.target)) return
       if (event.timeStamp - goAt < SEQUENCE_MS) {
         goAt = Number.NEGATIVE_INFINITY
         const place = PLACES.find(({ key }) => key === event.key)
