@@ -41,6 +41,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("audit", "audit"),
     ("backfill_subscription", "sub backfill"),
     ("cancel_job", "job cancel"),
+    ("check_receiver", "sub create"),
     ("create_events", "event send"),
     ("create_key", "key create"),
     ("create_subscription", "sub create"),
@@ -85,6 +86,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("revoke_key", "key revoke"),
     ("rotate_keyring", "key rotate-master"),
     ("rotate_secret", "sub secret rotate"),
+    ("take_backup", "backup create"),
     ("test_filter", "filter test"),
     ("test_subscription", "sub test"),
 ];
@@ -95,7 +97,6 @@ const BY_API: &str = "`loghorn api` shows it: a monitor reads it, not a person";
 
 /// Operations without a command of their own, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    ("check_receiver", BROWSERS),
     ("clear_receiver", "`loghorn listen` is the receiver of the command line"),
     ("close_session", BROWSERS),
     ("cloudevents", SHIPPERS),

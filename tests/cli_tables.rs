@@ -170,6 +170,7 @@ async fn administration() {
     let server = Loghorn::start().await;
     server.subscribe("http://127.0.0.1:9099/", json!({"name": "gw"})).await;
     let mut transcript = Transcript::of(&server).changing(r"^(workers|delivery\.threads) .*$", "$1 [OF THE MACHINE]");
+    transcript = transcript.changing(r"\([\d,]+ bytes\)", "([SIZE] bytes)");
     for line in [
         "loghorn key create laptop --scope read -o table",
         "loghorn key create shop --scope ingest --expires-in 90d",
@@ -198,6 +199,12 @@ async fn administration() {
         "loghorn config remove prod -o table",
         "loghorn config use --none -o table",
         "loghorn status --profile prod",
+        "loghorn backup create b.tar -o table",
+        "loghorn backup create b.tar",
+        "loghorn backup check b.tar -o table",
+        "loghorn backup check gone.tar",
+        "loghorn backup restore b.tar --data data",
+        "loghorn backup restore b.tar --data copy --paused -o table",
         "loghorn validate -o table",
         "loghorn validate absent.toml",
         "loghorn open --print",
