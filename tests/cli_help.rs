@@ -70,6 +70,35 @@ fn every_example_is_a_line_that_is_taken() {
     assert!(found > 100, "{found}");
 }
 
+/// Commands of the guides, in their blocks of code.
+#[test]
+fn every_command_of_the_guides_is_a_line_that_is_taken() {
+    let pages = ["README.md", "deploy/README.md", "examples/verify/README.md"].map(std::path::PathBuf::from);
+    let folder = |name: &str| std::fs::read_dir(name).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.into_iter().chain(folder("docs")).chain(folder("docs/shippers"));
+    let mut found = 0;
+    for page in pages.filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let fenced = text.split("```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+        let blocks = fenced.filter(|(language, _)| matches!(*language, "" | "sh")).map(|(_, block)| block);
+        // What a command prints begins otherwise.
+        let mut is_continued = false;
+        let is_command = |line: &&str| {
+            let is = line.starts_with("loghorn ") || is_continued;
+            is_continued = is && line.ends_with('\\');
+            is
+        };
+        let typed: Vec<&str> = blocks.flat_map(str::lines).filter(is_command).collect();
+        for line in examples(&typed.join("\n")) {
+            found += 1;
+            let words = shlex::split(&line).unwrap_or_else(|| panic!("{}: quotes are open: {line}", page.display()));
+            let taken = loghorn::cli::command().try_get_matches_from(&words);
+            assert!(taken.is_ok(), "{}: {line}\n{}", page.display(), taken.unwrap_err());
+        }
+    }
+    assert!(found > 40, "{found}");
+}
+
 #[test]
 fn examples_are_found_in_a_help_text() {
     let help =
