@@ -113,15 +113,15 @@ impl DeliveryActor {
         };
         let sender = self.sender.clone();
         let traces = webhook.traceparent.as_ref().and_then(|_| self.shared.options.traces.clone());
-        let (name, resends) = (self.subscription.spec.name.clone(), entry.attempts_total);
+        let traces = traces.map(|traces| (traces, self.subscription.clone(), entry.attempts_total));
         let place = place.used();
         actix_rt::spawn(async move {
             // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
             let mut answer = answer;
             let _place = place;
             let report = sender.attempt(&target, &webhook, &payload).await;
-            if let Some(traces) = traces {
-                traces.attempted(target.traced(&webhook, &report, &name, resends));
+            if let Some((traces, subscription, resends)) = traces {
+                traces.attempted(target.traced(&webhook, &report, &subscription.spec.name, resends));
             }
             answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
         });
