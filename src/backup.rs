@@ -11,7 +11,7 @@ use std::{
 use loghorn_actors::pause_dispatch;
 use loghorn_domain::Clock;
 use loghorn_storage::rocks::{self, OpenError};
-use loghorn_web::api::backup::{FORMAT, MANIFEST, Manifest, SUMS};
+use loghorn_web::api::backup::{FORMAT, MANIFEST, Manifest, SUMS, hex};
 use sha2::{Digest, Sha256};
 
 use crate::app::SystemClock;
@@ -115,8 +115,7 @@ pub(crate) fn read(
         if let Some(out) = out {
             out.sync_all()?;
         }
-        let sum: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if sums.insert(name.clone(), sum).is_some() {
+        if sums.insert(name.clone(), hex(sum)).is_some() {
             return Err(BackupError::Strange(format!("{name} is in it twice")));
         }
     }

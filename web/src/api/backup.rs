@@ -120,13 +120,12 @@ fn length(manifest: &[u8], files: &[(String, u64)]) -> u64 {
 }
 
 fn write(out: &mut Out, manifest: &[u8], checkpoint: &Checkpoint) -> io::Result<()> {
-    let modified = 0;
     let mut archive = tar::Builder::new(&mut *out);
     let mut member = |name: &str, bytes: u64, content: &mut dyn Read| {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes);
         header.set_mode(0o600);
-        header.set_mtime(modified);
+        header.set_mtime(0);
         archive.append_data(&mut header, name, content)
     };
     member(MANIFEST, manifest.len() as u64, &mut &manifest[..])?;
@@ -137,14 +136,17 @@ fn write(out: &mut Out, manifest: &[u8], checkpoint: &Checkpoint) -> io::Result<
         if file.file.limit() > 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} became shorter")));
         }
-        let sum = file.sum.finalize();
-        sums.extend(sum.iter().map(|byte| format!("{byte:02x}")));
-        sums.extend(["  ", name, "\n"]);
+        sums.extend([&hex(file.sum), "  ", name, "\n"]);
     }
     member(SUMS, sums.len() as u64, &mut sums.as_bytes())?;
     archive.finish()?;
     drop(archive);
     out.flush()
+}
+
+/// A checksum as the list has it.
+pub fn hex(sum: Sha256) -> String {
+    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file whose checksum is made as it is read.
