@@ -171,6 +171,7 @@ async fn administration() {
     server.subscribe("http://127.0.0.1:9099/", json!({"name": "gw"})).await;
     let mut transcript = Transcript::of(&server).changing(r"^(workers|delivery\.threads) .*$", "$1 [OF THE MACHINE]");
     transcript = transcript.changing(r"\([\d,]+ bytes\)", "([SIZE] bytes)");
+    transcript = transcript.changing(r"^( +Port +)\d+$", "$1[PORT]");
     for line in [
         "loghorn key create laptop --scope read -o table",
         "loghorn key create shop --scope ingest --expires-in 90d",
@@ -183,6 +184,7 @@ async fn administration() {
         "loghorn key rotate-master",
         "loghorn connect -o table",
         "loghorn connect curl",
+        "loghorn connect fluent-bit",
         "loghorn connect nothing",
         "loghorn audit --limit 3 -o table",
         "loghorn audit --limit 1",

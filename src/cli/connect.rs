@@ -10,6 +10,7 @@ use super::{
     Context,
     client::strange,
     fail::{Exit, Fail},
+    output::Format,
 };
 
 /// The pages that hold the configurations, each behind a line that names it.
@@ -82,8 +83,11 @@ impl ConnectArgs {
             }
         };
         let filled = fill(snippet, client.server(), key.as_deref());
-        let raw = json!({"name": name, "config": filled}).to_string();
-        context.out.done(&raw, &name, &[&filled], &filled)?;
+        match context.out.format {
+            // Also into a file as it is: it is one.
+            Format::Table | Format::Tabs => context.out.line(&filled)?,
+            _ => context.out.done(&json!({"name": name, "config": filled}).to_string(), &name, &[], "")?,
+        }
         Ok(Exit::Ok)
     }
 }
