@@ -197,6 +197,8 @@ fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Broken> {
             for _ in 0..len {
                 let name = match value(rest, depth)? {
                     Value::String(name) => name,
+                    // Inside of names, one after another's quotes would be escaped again and again: twice as long each.
+                    Value::Array(_) | Value::Object(_) => return Err(Broken),
                     other => other.to_string(),
                 };
                 members.insert(name, value(rest, depth)?);
@@ -234,5 +236,14 @@ mod tests {
         assert_eq!(length(b"\x92\x01\x81\xa1a\x02\x05").ok(), Some(6));
         let deep = [vec![0x91; 100], vec![1]].concat();
         assert!(value(&mut &deep[..], DEPTH_MAX).is_err());
+    }
+
+    #[test]
+    fn a_name_is_no_record() {
+        let nested = [vec![0x81; 40], vec![0xa1, b'a', 1]].concat();
+        assert!(value(&mut &nested[..], DEPTH_MAX).is_err());
+        assert!(value(&mut &b"\x81\x91\x01\x02"[..], DEPTH_MAX).is_err());
+        let named = value(&mut &b"\x83\x07\x01\xc0\x02\xc3\x03"[..], DEPTH_MAX).unwrap();
+        assert_eq!(named, serde_json::json!({"7": 1, "null": 2, "true": 3}));
     }
 }
