@@ -1,29 +1,33 @@
 //! What an event costs in each protocol of log shippers, from the body's bytes to the sealed event, against the generic
-//! route's NDJSON in the same run. Ratios: how many times as many events a second.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+//! route's NDJSON of the same run: how many times as many events a second. Both take turns, and the middle of the rounds
+//! counts.
+//!
+//! The second table has the same with compression undone first, as most senders have it.
+//! `cargo bench --bench shippers -- OTLP` runs only the lines whose name holds the word.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, unreachable_pub)]
+
+#[path = "support/shippers.rs"]
+mod bodies;
 
 use std::{
     convert::Infallible,
     hint::black_box,
+    io::Read,
     time::{Duration, Instant},
 };
 
 use loghorn_domain::{Draft, Timestamp, event::Limits};
 use loghorn_web::shippers::{
-    Sink, datadog,
-    elastic::Bulk,
-    gelf,
-    generic::Generic,
-    loki::Loki,
-    otlp::Otlp,
-    record::Context,
-    splunk::Hec,
-    wire::{put_bytes, put_varint},
+    Sink, cloudevents::CloudEvents, datadog, elastic::Bulk, firehose::Firehose, gelf, generic::Generic, journal,
+    logplex::Logplex, loki::Loki, otlp::Otlp, record::Context, splunk::Hec,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EVENTS: usize = 1000;
-const MESSAGE: &str = "Credit card processing timeout after 30 s";
-const TIME_NS: u64 = 1_795_457_269_232_000_000;
+const ROUNDS: usize = 9;
+const ROUND: Duration = Duration::from_millis(60);
 
 /// Seals what it is given, and lets it go.
 struct Sealing(usize);
@@ -48,64 +52,174 @@ impl Sink for Sealing {
     fn reject(&mut self, _: &str) {}
 }
 
-fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &str) {
-    let (mut any, mut pair) = (Vec::new(), Vec::new());
-    put_bytes(&mut any, 1, value.as_bytes());
-    put_bytes(&mut pair, 1, key.as_bytes());
-    put_bytes(&mut pair, 2, &any);
-    put_bytes(out, field, &pair);
+type Decode = Box<dyn Fn(&[u8], &Context, &mut Sealing)>;
+
+fn decoder(decode: impl Fn(&[u8], &Context, &mut Sealing) + 'static) -> Decode {
+    Box::new(decode)
 }
 
-fn otlp_proto() -> Vec<u8> {
-    let (mut record, mut body) = (Vec::new(), Vec::new());
-    // `fixed64` has no writer: nobody answers with one.
-    record.push(1 << 3 | 1);
-    record.extend(TIME_NS.to_le_bytes());
-    put_varint(&mut record, 2, 17);
-    put_bytes(&mut record, 3, b"ERROR");
-    put_bytes(&mut body, 1, MESSAGE.as_bytes());
-    put_bytes(&mut record, 5, &body);
-    for (key, value) in [("transaction_id", "tx_12345"), ("currency", "EUR"), ("brand", "visa"), ("country", "DE")] {
-        attribute(&mut record, 6, key, value);
+/// How a body is packed on its way.
+#[derive(Clone, Copy)]
+enum Packing {
+    Gzip,
+    Zstd,
+    Snappy,
+}
+
+impl Packing {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Snappy => "snappy",
+        }
     }
-    let (mut resource, mut scope_logs, mut resource_logs, mut export) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    attribute(&mut resource, 1, "service.name", "payment-service");
-    (0..EVENTS).for_each(|_| put_bytes(&mut scope_logs, 2, &record));
-    put_bytes(&mut resource_logs, 1, &resource);
-    put_bytes(&mut resource_logs, 2, &scope_logs);
-    put_bytes(&mut export, 1, &resource_logs);
-    export
+
+    fn pack(self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Self::Gzip => {
+                flate2::read::GzEncoder::new(bytes, flate2::Compression::default()).read_to_end(&mut out).unwrap();
+            }
+            Self::Zstd => out = zstd::encode_all(bytes, 3).unwrap(),
+            Self::Snappy => out = snap::raw::Encoder::new().compress_vec(bytes).unwrap(),
+        }
+        out
+    }
+
+    /// By the same libraries as the server.
+    fn unpack(self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Self::Gzip => drop(flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out).unwrap()),
+            Self::Zstd => out = zstd::decode_all(bytes).unwrap(),
+            Self::Snappy => out = snap::raw::Decoder::new().decompress_vec(bytes).unwrap(),
+        }
+        out
+    }
 }
 
-fn otlp_json() -> String {
-    let pair = |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
-    let pairs = [("transaction_id", "tx_12345"), ("currency", "EUR"), ("brand", "visa"), ("country", "DE")];
-    let attributes = pairs.map(|(key, value)| pair(key, value)).join(",");
-    let record = format!(
-        r#"{{"timeUnixNano":"{TIME_NS}","severityNumber":17,"severityText":"ERROR","body":{{"stringValue":"{MESSAGE}"}},"attributes":[{attributes}]}}"#
-    );
-    let records = vec![record; EVENTS].join(",");
-    let resource = pair("service.name", "payment-service");
-    format!(
-        r#"{{"resourceLogs":[{{"resource":{{"attributes":[{resource}]}},"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#
-    )
+struct Protocol {
+    name: &'static str,
+    /// Least share of the generic route's rate.
+    goal: f64,
+    body: Vec<u8>,
+    /// As its senders pack it, those that do.
+    packing: Option<Packing>,
+    decode: Decode,
 }
 
-/// Events a second, the best of some rounds: others may be using the machine.
+fn protocols() -> Vec<Protocol> {
+    const GZIP: Option<Packing> = Some(Packing::Gzip);
+    const SNAPPY: Option<Packing> = Some(Packing::Snappy);
+    const ZSTD: Option<Packing> = Some(Packing::Zstd);
+    let of = |name, goal, body: Vec<u8>, packing, decode| Protocol { name, goal, body, packing, decode };
+    let generic = || decoder(|bytes, context, sink| Generic::default().decode(bytes, context, sink).unwrap());
+    let msgpack = Generic { is_msgpack: true, is_form: false };
+    let otlp = |is_json| decoder(move |bytes, context, sink| Otlp { is_json }.decode(bytes, context, sink).unwrap());
+    let loki = |is_json| decoder(move |bytes, context, sink| Loki { is_json }.decode(bytes, context, sink).unwrap());
+    let hec = |is_raw| {
+        let hec = Hec { is_raw, ..Hec::default() };
+        decoder(move |bytes, context, sink| hec.decode(bytes, context, sink).unwrap())
+    };
+    let heroku = Logplex { frame_id: "frame".into(), drain_token: Some("d.1".into()) };
+    let firehose = Firehose { request_id: "request".into() };
+    vec![
+        of("generic NDJSON", 1.0, bodies::ndjson(EVENTS), GZIP, generic()),
+        of("generic, lines of text", 0.5, bodies::lines(EVENTS), GZIP, generic()),
+        of(
+            "generic MessagePack",
+            0.5,
+            bodies::msgpack(EVENTS),
+            GZIP,
+            decoder(move |bytes, context, sink| msgpack.decode(bytes, context, sink).unwrap()),
+        ),
+        of("OTLP protobuf", 1.0, bodies::otlp_proto(EVENTS), GZIP, otlp(false)),
+        of("OTLP JSON", 0.5, bodies::otlp_json(EVENTS), GZIP, otlp(true)),
+        of("Loki protobuf", 0.5, bodies::loki_proto(EVENTS), SNAPPY, loki(false)),
+        of("Loki JSON", 0.5, bodies::loki_json(EVENTS), GZIP, loki(true)),
+        of(
+            "Elasticsearch _bulk",
+            0.5,
+            bodies::bulk(EVENTS),
+            GZIP,
+            decoder(|bytes, context, sink| drop(Bulk::default().decode(bytes, context, sink).unwrap())),
+        ),
+        of("Splunk HEC", 0.5, bodies::hec(EVENTS), GZIP, hec(false)),
+        of("Splunk HEC raw", 0.5, bodies::lines(EVENTS), GZIP, hec(true)),
+        of(
+            "GELF",
+            0.5,
+            bodies::gelf(EVENTS),
+            GZIP,
+            decoder(|bytes, context, sink| gelf::decode(bytes, context, sink).unwrap()),
+        ),
+        of(
+            "CloudEvents, batch",
+            0.5,
+            bodies::cloud_events(EVENTS),
+            GZIP,
+            decoder(|bytes, context, sink| CloudEvents::Batch.decode(bytes, context, sink).unwrap()),
+        ),
+        of(
+            "Datadog",
+            0.5,
+            bodies::datadog(EVENTS),
+            ZSTD,
+            decoder(|bytes, context, sink| datadog::decode(bytes, context, sink).unwrap()),
+        ),
+        of("Alertmanager", 0.5, bodies::alerts(EVENTS), None, generic()),
+        of("Kubernetes audit", 0.5, bodies::audit(EVENTS), None, generic()),
+        of(
+            "AWS Firehose",
+            0.5,
+            bodies::firehose(EVENTS),
+            GZIP,
+            decoder(move |bytes, context, sink| firehose.decode(bytes, context, sink).unwrap()),
+        ),
+        of(
+            "Heroku logplex",
+            0.5,
+            bodies::logplex(EVENTS),
+            None,
+            decoder(move |bytes, context, sink| heroku.decode(bytes, context, sink).unwrap()),
+        ),
+        of(
+            "journald upload",
+            0.5,
+            bodies::journal(EVENTS),
+            None,
+            decoder(|bytes, context, sink| journal::decode(bytes, context, sink).unwrap()),
+        ),
+    ]
+}
+
+/// Events a second of one round.
 fn rate(decode: impl Fn(&mut Sealing)) -> f64 {
-    let began = Instant::now();
-    let mut best = Duration::MAX;
-    while began.elapsed() < Duration::from_millis(700) {
-        let (mut sink, began) = (Sealing(0), Instant::now());
+    let (mut sink, began) = (Sealing(0), Instant::now());
+    while began.elapsed() < ROUND {
+        let before = sink.0;
         decode(&mut sink);
-        best = best.min(began.elapsed());
-        assert_eq!(sink.0, EVENTS);
+        assert_eq!(sink.0 - before, EVENTS);
     }
-    EVENTS as f64 / best.as_secs_f64()
+    sink.0 as f64 / began.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Rates of `ceiling` and of `measured`, taking turns, and the middle of their ratios.
+fn beside(ceiling: impl Fn(&mut Sealing), measured: impl Fn(&mut Sealing)) -> (f64, f64, f64) {
+    let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (rate(&ceiling), rate(&measured))).collect();
+    let middle = |of: fn(&(f64, f64)) -> f64| median(rounds.iter().map(of).collect());
+    (middle(|round| round.0), middle(|round| round.1), middle(|round| round.1 / round.0))
 }
 
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let context = &Context {
         source: None,
         tag: None,
@@ -115,35 +229,35 @@ fn main() {
         received_at: Timestamp::from_millis(1_795_457_269_232),
         limits: Limits::default(),
     };
-    const MEMBERS: &str = r#""transaction_id":"tx_12345","currency":"EUR","brand":"visa","country":"DE""#;
-    let record = format!(
-        r#"{{"level":"error","service":"payment-service","message":"{MESSAGE}","time":"2026-11-23T18:07:49.232Z",{MEMBERS}}}"#
+    let all = protocols();
+    let generic = &all[0];
+    println!("{:<30} {:>8} {:>11} {:>11} {:>6}  target", "as it is, events/s", "bytes", "measured", "generic", "ratio");
+    for one in all.iter().filter(|one| wanted(one.name)) {
+        let (ceiling, measured, ratio) = beside(
+            |sink| (generic.decode)(&generic.body, context, sink),
+            |sink| (one.decode)(&one.body, context, sink),
+        );
+        let (bytes, goal) = (one.body.len() / EVENTS, one.goal);
+        println!("{:<30} {bytes:>8} {measured:>11.0} {ceiling:>11.0} {ratio:>6.2}  ≥ {goal}", one.name);
+    }
+    println!(
+        "{:<30} {:>8} {:>11} {:>11} {:>6}  unpacking",
+        "packed, events/s", "bytes", "measured", "generic", "ratio"
     );
-    let lines = |line: &str| (line.to_owned() + "\n").repeat(EVENTS);
-    let ndjson = lines(&record);
-    let generic = Generic::default();
-    let ceiling = rate(|sink| generic.decode(ndjson.as_bytes(), context, sink).unwrap());
-    println!("{:<24} {ceiling:>10.0} events/s", "generic NDJSON");
-    let line = |name: &str, goal: f64, rate: f64| {
-        println!("{name:<24} {rate:>10.0} events/s  {:>5.2}  (≥ {goal})", rate / ceiling);
-    };
-    let (proto, json) = (otlp_proto(), otlp_json());
-    line("OTLP protobuf", 1.0, rate(|sink| Otlp { is_json: false }.decode(&proto, context, sink).unwrap()));
-    line("OTLP JSON", 0.5, rate(|sink| Otlp { is_json: true }.decode(json.as_bytes(), context, sink).unwrap()));
-    let text = vec![format!(r#"["{TIME_NS}","{MESSAGE}",{{{MEMBERS}}}]"#); EVENTS].join(",");
-    let loki = format!(r#"{{"streams":[{{"stream":{{"level":"error","app":"payment-service"}},"values":[{text}]}}]}}"#);
-    line("Loki JSON", 0.5, rate(|sink| Loki { is_json: true }.decode(loki.as_bytes(), context, sink).unwrap()));
-    let bulk = lines(&format!("{{\"create\":{{\"_index\":\"logs\"}}}}\n{record}"));
-    line(
-        "Elasticsearch _bulk",
-        0.5,
-        rate(|sink| drop(Bulk::default().decode(bulk.as_bytes(), context, sink).unwrap())),
-    );
-    let hec = lines(&format!(r#"{{"time":1795457269.232,"host":"web1","event":{record}}}"#));
-    line("Splunk HEC", 0.5, rate(|sink| Hec::default().decode(hec.as_bytes(), context, sink).unwrap()));
-    let message = format!(
-        r#"{{"version":"1.1","host":"web1","short_message":"{MESSAGE}","level":3,"timestamp":1795457269.232,"_app":"payment-service",{MEMBERS}}}"#
-    );
-    line("GELF", 0.5, rate(|sink| gelf::decode(lines(&message).as_bytes(), context, sink).unwrap()));
-    line("Datadog", 0.5, rate(|sink| datadog::decode(ndjson.as_bytes(), context, sink).unwrap()));
+    let generic_packed = Packing::Gzip.pack(&generic.body);
+    for one in all.iter().filter(|one| wanted(one.name)) {
+        let Some(packing) = one.packing else { continue };
+        let packed = packing.pack(&one.body);
+        let (ceiling, measured, ratio) = beside(
+            |sink| (generic.decode)(&Packing::Gzip.unpack(&generic_packed), context, sink),
+            |sink| (one.decode)(&packing.unpack(&packed), context, sink),
+        );
+        let alone = rate(|sink| {
+            black_box(packing.unpack(&packed));
+            sink.0 += EVENTS;
+        });
+        let name = format!("{}, {}", one.name, packing.name());
+        let (bytes, share) = (packed.len() / EVENTS, 100.0 * measured / alone);
+        println!("{name:<30} {bytes:>8} {measured:>11.0} {ceiling:>11.0} {ratio:>6.2}  {share:.0} %");
+    }
 }
