@@ -107,6 +107,18 @@ async fn gone_disables_the_subscription() {
     })
     .await;
     assert_eq!(deliveries(&server).await.len(), 1);
+
+    // Who changes something else of it does not mean that.
+    let described = json!({"description": "gone?"}).to_string();
+    let (status, shown) = server.call("PATCH", &path, Some(described)).await;
+    assert_eq!((status, &shown["state"], &shown["enabled"]), (200, &json!("disabled"), &json!(false)));
+    assert!(shown["disabled_reason"].as_str().unwrap().contains("410"));
+    receiver.set(Mood::Answer(200, ""));
+    let (status, shown) = server.post(&format!("{path}/resume"), &json!({})).await;
+    assert_eq!((status, &shown["state"], &shown["disabled_reason"]), (200, &json!("active"), &Value::Null));
+    server.post("/api/v1/events", &event("ERROR", 3)).await;
+    until("it takes events again", 10, || async { server.delivery_stats().await["delivered"] == 1 }).await;
+    assert_eq!(deliveries(&server).await.len(), 2);
 }
 
 #[actix_rt::test]

@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use loghorn_domain::{
-    Clock, EndpointNo, Problem, Subscription, SubscriptionId,
+    Clock, EndpointNo, Problem, Seq, Subscription, SubscriptionId,
     credentials::Auth,
     egress,
     filter::Pool,
@@ -68,6 +68,13 @@ pub enum ChangeError {
 struct Known {
     compiled: Arc<Compiled>,
     revision: Revision,
+}
+
+/// Enables it again, from behind the `newest` event on: those that came meanwhile are not made up for.
+fn enable(subscription: &mut Subscription, newest: Seq) {
+    subscription.spec.enabled = true;
+    subscription.disabled_reason = None;
+    subscription.since = newest;
 }
 
 /// All subscriptions.
@@ -186,25 +193,29 @@ impl Subscriptions {
         let spec = self.checked(spec, self.get(id).as_deref())?;
         let newest = self.store.log.bounds().last;
         self.change(id, version, move |subscription| {
-            if spec.enabled && !subscription.is_active() {
-                subscription.disabled_reason = None;
-                subscription.since = newest;
-            }
+            let was_active = subscription.is_active();
             subscription.spec = spec;
+            if subscription.spec.enabled && !was_active {
+                enable(subscription, newest);
+            }
             Ok(())
         })
         .await
     }
 
-    /// Pauses or resumes it.
+    /// Pauses it, or lets it go on whatever held it back: one that was disabled is enabled again.
     pub async fn set_paused(
         self: &Arc<Self>,
         id: &SubscriptionId,
         version: Option<u32>,
         is_paused: bool,
     ) -> Result<Arc<Subscription>, ChangeError> {
+        let newest = self.store.log.bounds().last;
         self.change(id, version, move |subscription| {
             subscription.paused = is_paused;
+            if !is_paused && !subscription.is_active() {
+                enable(subscription, newest);
+            }
             Ok(())
         })
         .await
@@ -259,10 +270,11 @@ impl Subscriptions {
         serde_json::from_slice(&record.value).map(Some).map_err(damaged)
     }
 
-    /// Loghorn itself disables it, with this reason.
+    /// Loghorn itself disables it, with this reason, until a person says otherwise.
     pub(crate) async fn disable(self: &Arc<Self>, endpoint: EndpointNo, reason: String) -> Result<(), ChangeError> {
         let id = self.by_endpoint(endpoint).ok_or(ChangeError::NotFound)?.id.clone();
         let disabling = self.change(&id, None, move |subscription| {
+            subscription.spec.enabled = false;
             subscription.disabled_reason = Some(reason);
             Ok(())
         });

@@ -57,7 +57,7 @@ pub(crate) enum SubCommand {
     /// Hold deliveries back: they queue up, and nothing is lost
     #[command(after_help = "Examples:\n  loghorn sub pause gw")]
     Pause(NameArgs),
-    /// Deliver again, what waits first
+    /// Deliver again, what waits first, also where it was disabled
     #[command(after_help = "Examples:\n  loghorn sub resume gw")]
     Resume(NameArgs),
     /// Show the events that a shadow would have sent, newest first
@@ -304,7 +304,8 @@ async fn set(context: &Context, wanted: &str, verb: &str, done: &str, so: &str) 
     let shown: Shown = answer.read()?;
     let mut sentence = format!("{GOOD} {done} {}; {so}", plain(name(&shown)));
     if shown.state == "disabled" {
-        sentence = format!("{} is {done}, but it is disabled: no events are matched", plain(name(&shown)));
+        sentence =
+            format!("{} is {done}, and disabled: no events are matched until it is resumed", plain(name(&shown)));
     }
     context.out.done(&answer.body, &shown.id, &[&shown.id, name(&shown), &shown.state], &sentence)?;
     Ok(Exit::Ok)

@@ -400,9 +400,10 @@ impl From<TestError> for Error {
     fn from(error: TestError) -> Self {
         match error {
             TestError::NotFound => Self::not_found("subscription"),
-            TestError::Disabled => {
-                Self::conflict("the subscription is disabled", "enable it first: PATCH {\"enabled\": true}")
-            }
+            TestError::Disabled => Self::conflict(
+                "the subscription is disabled",
+                "enable it first: POST /api/v1/subscriptions/{id}/resume",
+            ),
             TestError::Append(error) => error.into(),
         }
     }

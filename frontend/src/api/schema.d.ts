@@ -844,7 +844,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deliver again, what waits first. */
+        /** Deliver again, what waits first; one that was disabled is enabled again. */
         post: operations["post /api/v1/subscriptions/{id}/resume"];
         delete?: never;
         options?: never;

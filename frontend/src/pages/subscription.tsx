@@ -15,7 +15,7 @@ import { span } from "../format/time"
 import { useActivity } from "../overview/activity"
 import { ActivityChart } from "../overview/chart"
 import { FailuresPanel } from "../overview/failures"
-import { enable, pause, resume, test } from "../subscriptions/acts"
+import { pause, resume, test } from "../subscriptions/acts"
 import { CircuitPanel } from "../subscriptions/circuit-panel"
 import { DeleteDialog } from "../subscriptions/delete-dialog"
 import { Facts } from "../subscriptions/facts"
@@ -133,7 +133,7 @@ function Page({ subscription }: { subscription: Subscription }) {
                 it once the receiver is mended.
               </div>
             </div>
-            <Button onClick={() => void run(() => enable(id), "It is enabled again")}>Enable</Button>
+            <Button onClick={() => void run(() => resume(id), "It is enabled again")}>Enable</Button>
           </section>
         )}
         <ul className="panel kpis five" aria-label="Key figures">

@@ -1,17 +1,13 @@
 /** What can be done with a subscription. */
 
-import { api, data, send } from "../api/client"
+import { api, data } from "../api/client"
 import type { Subscription, SubscriptionSpec } from "../api/types"
 
 const at = (id: string) => ({ params: { path: { id } } })
 
 export const pause = (id: string) => data(api.POST("/api/v1/subscriptions/{id}/pause", at(id)))
+/** Lets deliveries flow, whatever held them back: one that was disabled is enabled. */
 export const resume = (id: string) => data(api.POST("/api/v1/subscriptions/{id}/resume", at(id)))
-/** One that Loghorn itself disabled is not resumed but enabled. */
-export const enable = (id: string) =>
-  send<Subscription>("PATCH", `/api/v1/subscriptions/${encodeURIComponent(id)}`, { enabled: true })
-/** Lets deliveries flow, whatever held them back. */
-export const goOn = ({ id, state }: Subscription) => (state === "disabled" ? enable(id) : resume(id))
 export const test = (id: string) => data(api.POST("/api/v1/subscriptions/{id}/test", at(id)))
 export const remove = (id: string) => data(api.DELETE("/api/v1/subscriptions/{id}", at(id)))
 export const circuit = (id: string, action: "open" | "close" | "probe") =>

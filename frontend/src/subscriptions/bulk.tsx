@@ -8,7 +8,7 @@ import { useState } from "react"
 import type { Subscription } from "../api/types"
 import { say, sayProblem } from "../components/say"
 import { plural } from "../format/number"
-import { goOn, pause, remove } from "./acts"
+import { pause, remove, resume } from "./acts"
 
 const AT_ONCE = 4
 
@@ -76,7 +76,7 @@ export function BulkBar({ chosen, clear }: { chosen: readonly Subscription[]; cl
       <Button disabled={!!busy} onClick={() => void run(({ id }) => pause(id), "paused")}>
         Pause
       </Button>
-      <Button disabled={!!busy} onClick={() => void run(goOn, "resumed")}>
+      <Button disabled={!!busy} onClick={() => void run(({ id }) => resume(id), "resumed")}>
         Resume
       </Button>
       <Button disabled={!!busy} color="error" onClick={() => setAsks(true)}>

@@ -4,7 +4,7 @@ import { useNavigate } from "react-router"
 import type { Subscription } from "../api/types"
 import { copy, say, sayProblem } from "../components/say"
 import { yaml } from "../format/snippets"
-import { circuit, enable, pause, resume, specOf, test } from "./acts"
+import { circuit, pause, resume, specOf, test } from "./acts"
 
 /** The menu of one subscription: in the list, and on its own page. */
 export function RowMenu({
@@ -54,7 +54,7 @@ export function RowMenu({
       <Item onClick={go(`/subscriptions/${id}/edit`)}>Edit</Item>
       <Item onClick={go(`/subscriptions/new?copy=${id}`)}>Duplicate</Item>
       {subscription.state === "disabled" ? (
-        <Item onClick={run(() => enable(id), `${name} is enabled again`)}>Enable</Item>
+        <Item onClick={run(() => resume(id), `${name} is enabled again`)}>Enable</Item>
       ) : (
         <Item
           onClick={run(

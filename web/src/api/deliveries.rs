@@ -301,6 +301,6 @@ pub(super) async fn discard(state: web::Data<State>, id: web::Path<String>) -> R
 
 /// A disabled subscription would leave what is queued again where it is.
 pub(crate) fn disabled() -> Error {
-    let remedy = "enable it first: PATCH /api/v1/subscriptions/{id} with {\"enabled\": true}";
+    let remedy = "enable it first: POST /api/v1/subscriptions/{id}/resume";
     Error::conflict("its subscription is disabled", remedy)
 }

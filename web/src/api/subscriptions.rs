@@ -367,7 +367,7 @@ pub(crate) async fn pause(
     set_paused(&state, &request, &id, true).await
 }
 
-/// Deliver again, what waits first.
+/// Deliver again, what waits first; one that was disabled is enabled again.
 #[utoipa::path(post, path = "/api/v1/subscriptions/{id}/resume", tag = "subscriptions", operation_id = "resume_subscription", params(("id" = String, Path)), responses((status = 200, body = Shown)))]
 pub(crate) async fn resume(
     state: web::Data<State>,
