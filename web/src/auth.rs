@@ -289,7 +289,8 @@ impl Call {
             && !shown.is_empty()
             && let Some(left) = keys.barred_for(self.from)
         {
-            return Err(Error::barred(left));
+            // Some shippers drop what is answered with 429, of whoever else sends from there too.
+            return Err(if self.is_shipper() { Error::barred(left).into_busy() } else { Error::barred(left) });
         }
         let known = shown.iter().find_map(|text| Some((keys.holder(text)?, Digest::of(text))));
         (self.holder, self.pass) = known.unzip();
@@ -312,7 +313,7 @@ impl Call {
                 Err(if self.is_shipper() && has_authorization { Error::bad_authorization() } else { Error::no_key() })
             }
             (None, Some(_)) if is_required => {
-                keys.wrong_from(self.from);
+                shown.iter().for_each(|_| keys.wrong_from(self.from));
                 Err(Error::wrong_key(self.is_shipper()))
             }
             _ => Ok(()),

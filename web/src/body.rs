@@ -49,10 +49,17 @@ pub(crate) fn object_bytes_max(state: &State) -> usize {
     OBJECT_BYTES.max(events).min(state.options.body_bytes_max)
 }
 
-/// What a JSON text of so many bytes may take as a value, for a moment: `[1,1,…]` makes 32 bytes of two, in a list that
-/// may have doubled. Small ones are not worth asking for.
-pub(crate) const fn value_room(json_bytes: usize) -> usize {
-    json_bytes.saturating_sub(4096) * 32
+/// What a JSON text may take as a value, for a moment.
+pub(crate) fn value_room(json: &[u8]) -> usize {
+    room_of(json.len(), || json.iter().filter(|byte| **byte == b'{').count())
+}
+
+/// The same of so many bytes with at most so many objects in them: `[1,1,…]` makes 32 bytes of two, in a list that may
+/// have doubled, and an object takes a node of a tree, however small it is. Small ones are not worth asking for.
+pub(crate) fn room_of(bytes: usize, objects: impl FnOnce() -> usize) -> usize {
+    const SMALL: usize = 4096;
+    const NODE: usize = 640;
+    if bytes <= SMALL { 0 } else { (bytes - SMALL) * 32 + objects() * NODE }
 }
 
 /// A body, decompressed, with the room it takes.

@@ -115,6 +115,11 @@ impl Error {
         }
     }
 
+    /// The same as 503, which every shipper sends again after.
+    pub(crate) fn into_busy(self) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..self }
+    }
+
     /// 403: not from there.
     pub fn forbidden(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail, remedy)

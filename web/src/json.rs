@@ -32,7 +32,7 @@ pub(crate) async fn object(
 ) -> Result<Map<String, Value>, Error> {
     let bytes_max = body::object_bytes_max(state);
     let mut body = body::read(state, request, payload, bytes_max, Reading::Strict).await?;
-    body.room.pass(value_room(body.bytes.len()))?;
+    body.room.pass(value_room(&body.bytes))?;
     let bad = |error: serde_json::Error| {
         Error::malformed(format!("not well-formed JSON: {error}"), "send one JSON object in UTF-8")
     };

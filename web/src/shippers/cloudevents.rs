@@ -1,5 +1,7 @@
 //! CloudEvents 1.0 over HTTP: structured, in batches, and binary, where the attributes are headers.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use loghorn_domain::{EventId, Level};
 use serde_json::{Map, Value};
@@ -116,16 +118,30 @@ fn add<S: Sink>(
     sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)
 }
 
-/// The attribute that a header carries, percent-decoded once: raw bytes are met too.
+/// The attribute that a header carries: without double quotes around it, then percent-decoded once; raw bytes are met too.
+/// Source: CloudEvents, HTTP protocol binding 1.0.2, 3.1.3.2.
 pub fn attribute(name: &str, value: &[u8]) -> Option<(String, Value)> {
     let name = name.strip_prefix("ce-")?.to_owned();
+    let value = unquoted(value);
     let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
+    let mut rest = &value[..];
     while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let digits = after.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(escaped.unwrap_or(*first));
         rest = if escaped.is_some() { &after[2..] } else { after };
     }
     Some((name, record::lossless(&bytes).into()))
+}
+
+/// What stands between double quotes, each `\x` in it as `x`; anything else as it is.
+fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inner) = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return value.into() };
+    let mut bytes = Vec::with_capacity(inner.len());
+    let mut rest = inner.iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(if *byte == b'\\' { *rest.next().unwrap_or(byte) } else { *byte });
+    }
+    bytes.into()
 }

@@ -1,7 +1,7 @@
 //! Elasticsearch's bulk and document interfaces, as Beats, Logstash, rsyslog and the clients of Elasticsearch and
 //! OpenSearch use them.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
 use loghorn_storage::Appended;
 use serde::de::IgnoredAny;
@@ -77,11 +77,11 @@ impl Bulk {
                 return Err(malformed("expected create, index, update or delete").into());
             };
             let last = reader.items.last().map(|item| item.index.clone());
-            let index = match of.get("_index").and_then(Value::as_str) {
+            let index = match of.get("_index").and_then(plain) {
                 None => default.clone(),
-                Some(name) => last.filter(|last| **last == *name).unwrap_or_else(|| name.into()),
+                Some(name) => last.filter(|last| **last == *name).unwrap_or_else(|| (*name).into()),
             };
-            let id = of.get("_id").and_then(Value::as_str).map(Box::from);
+            let id = of.get("_id").and_then(plain).map(|id| Box::from(&*id));
             let item = Item { verb, index, id, fault: None };
             if verb == Verb::Delete {
                 reader.keep(item, Some("nothing is deleted here")).map_err(Stop::Full)?;
@@ -120,6 +120,15 @@ impl Document {
             return Err(Refusal::malformed(fault).into());
         }
         Ok(reader.items)
+    }
+}
+
+/// A name as Elasticsearch takes it: numbers too.
+fn plain(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+        _ => None,
     }
 }
 

@@ -106,6 +106,9 @@ fn cloud_watch<S: Sink>(data: &[u8], context: &Context, sink: &mut S) -> Result<
         return Ok(false);
     }
     let Ok(batch) = serde_json::from_str::<CloudWatch<'_>>(text.trim()) else { return Ok(false) };
+    if !batch.log_events.get().starts_with('[') {
+        return Ok(false);
+    }
     // A look whether somebody is there.
     if batch.message_type == "CONTROL_MESSAGE" {
         return Ok(true);
@@ -115,7 +118,10 @@ fn cloud_watch<S: Sink>(data: &[u8], context: &Context, sink: &mut S) -> Result<
     let said = said.into_iter().filter(|(_, text)| !text.is_empty());
     let notes: Notes = record::shared(said.map(|(name, text)| (name.to_owned(), text.into())).collect(), context);
     for event in Elements::new(batch.log_events.get()).flatten() {
-        let Some(mut event) = text::object(event, context, sink)? else { continue };
+        let Some(mut event) = text::object(event, context, sink)? else {
+            sink.add(Parts::whole(event, context, &notes).draft(context))?;
+            continue;
+        };
         let message = event.remove("message").and_then(|message| message.as_str().map(str::to_owned));
         let mut parts = line(&message.unwrap_or_default(), &notes, context, sink)?;
         let at = event.get("timestamp").and_then(|time| record::read_time(&time.to_string()));

@@ -34,7 +34,9 @@ pub struct Generic {
 impl Generic {
     /// Hands every event in `bytes` to `sink`.
     pub fn decode<S: Sink>(&self, bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
-        if self.is_msgpack {
+        // No record of MessagePack begins like JSON.
+        let is_json = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
+        if self.is_msgpack && !is_json {
             return msgpack::decode(bytes, context, sink);
         }
         read(bytes, self.is_form, record::own_draft, context, sink)
@@ -61,11 +63,12 @@ fn read<S: Sink>(
     }
     let (text, notes) = text::read(bytes, sink)?;
     let trimmed = text.trim_start();
-    let mut reader = Reader { context, notes, meaning, sink, patience: PATIENCE * text.len() };
+    let patience = PATIENCE * text.len();
+    let mut reader = Reader { context, notes, meaning, sink, patience, has_json: false };
     match trimmed.as_bytes().first() {
         None => Ok(()),
         Some(b'[' | b'{') => reader.stream(trimmed),
-        Some(_) => match form(trimmed).filter(|_| is_form) {
+        Some(_) => match if is_form { reader.form(trimmed)? } else { None } {
             Some(record) => reader.record(Value::Object(record)),
             None => text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| reader.line(line, None)),
         },
@@ -81,6 +84,8 @@ struct Reader<'a, S> {
     sink: &'a mut S,
     /// Bytes that may still be looked at in vain.
     patience: usize,
+    /// Whether there was JSON in it: what is none is broken then, and not how its sender speaks.
+    has_json: bool,
 }
 
 impl<S: Sink> Reader<'_, S> {
@@ -122,13 +127,35 @@ impl<S: Sink> Reader<'_, S> {
     /// Takes the value at the beginning of `rest`, or its line; how many bytes that was.
     fn value_at(&mut self, rest: &str, line: &str) -> Result<usize, S::Error> {
         match self.end_of_value(rest) {
+            Err(_) if line.starts_with('"') && self.string(line)? => Ok(line.len()),
             Ok(end) if rest.starts_with('[') => {
                 Elements::new(&rest[..end]).flatten().try_for_each(|element| self.value(element))?;
                 Ok(end)
             }
             Ok(end) => self.value(&rest[..end]).map(|()| end),
-            Err(why) => self.line(line.trim_end(), why).map(|()| line.len()),
+            Err(why) => {
+                let why = why.or_else(|| self.has_json.then(|| "no JSON, among lines of JSON".to_owned()));
+                self.line(line.trim_end(), why).map(|()| line.len())
+            }
         }
+    }
+
+    /// Takes a line that is one JSON string, if it is.
+    fn string(&mut self, line: &str) -> Result<bool, S::Error> {
+        let value = text::value(line.trim_end(), self.context, self.sink)?;
+        let Some(value) = value.filter(Value::is_string) else { return Ok(false) };
+        self.record(value).map(|()| true)
+    }
+
+    /// The members of a form; `None` where it is none, or more than is worth taking apart.
+    fn form(&mut self, text: &str) -> Result<Option<Map<String, Value>>, S::Error> {
+        /// A name, a value, and their place in a list that may have doubled.
+        const PAIR_BYTES: usize = 256;
+        if text.len() > text::record_bytes_max(self.context) {
+            return Ok(None);
+        }
+        self.sink.pass(3 * text.len() + PAIR_BYTES * text.split('&').count())?;
+        Ok(form(text))
     }
 
     /// Where the object or array at the beginning of `rest` ends; else why it is none, if it was to be one.
@@ -143,8 +170,12 @@ impl<S: Sink> Reader<'_, S> {
                 let is_object = |text: &str| text.trim_start().starts_with('{');
                 let after = rest[end..].trim_start_matches([' ', '\t', '\r']);
                 let is_line_over = after.is_empty() || after.starts_with('\n');
+                if is_object(rest) || is_object(&rest[1..]) || is_line_over {
+                    return Ok(end);
+                }
                 // `[1234] text` is a line of text that begins like an array.
-                if is_object(rest) || is_object(&rest[1..]) || is_line_over { Ok(end) } else { Err(None) }
+                self.patience = self.patience.saturating_sub(end);
+                Err(None)
             }
             Some(Err(error)) => {
                 let seen: usize = rest.split_inclusive('\n').take(error.line()).map(str::len).sum();
@@ -170,6 +201,7 @@ impl<S: Sink> Reader<'_, S> {
         if record.is_null() || record.as_object().is_some_and(Map::is_empty) {
             return Ok(());
         }
+        self.has_json = true;
         self.sink.add((self.meaning)(record, self.context, self.notes.clone())).map(drop)
     }
 

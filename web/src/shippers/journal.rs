@@ -2,7 +2,7 @@
 //! length in eight bytes, and its bytes; an empty line between entries.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use loghorn_domain::Level;
+use loghorn_domain::{EventId, Level};
 use serde_json::{Map, Value};
 
 use super::{
@@ -94,5 +94,10 @@ fn parts(mut fields: Map<String, Value>) -> Parts {
         .or_else(|| ["_SYSTEMD_UNIT", "_COMM"].iter().find_map(|name| fields.get(*name)?.as_str().map(str::to_owned)));
     let message = message.unwrap_or_else(|| Value::Object(fields.clone()).to_string());
     let at = time.as_deref().and_then(record::read_time);
-    Parts { id, event_type: None, level, source, message, host, at, metadata: fields }
+    let parts = Parts { id: None, event_type: None, level, source, message, host, at, metadata: fields };
+    match id {
+        // Cursors of a machine that has run for long are longer than an event's id may be.
+        Some(cursor) if cursor.parse::<EventId>().is_err() => parts.identified("journal", &cursor),
+        id => Parts { id, ..parts },
+    }
 }

@@ -12,7 +12,7 @@ use super::{
     text,
     wire::{Broken, Fields},
 };
-use crate::body::value_room;
+use crate::body::room_of;
 
 /// A push, as one request speaks it.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ const LEVEL: [&str; 10] =
 const HOST: [&str; 2] = ["host", "hostname"];
 /// What a line takes for each of its bytes: as it is unescaped, as the event's message, and as part of its JSON.
 const LINE_GROWTH: usize = 3;
+/// What is kept of a time that cannot be read.
+const TIME_BYTES_MAX: usize = 256;
 
 impl Loki {
     /// Hands every entry to `sink`.
@@ -103,7 +105,7 @@ impl Stream {
             parts.metadata.entry(name).or_insert(value);
         }
         if !self.labels.is_empty() {
-            parts.metadata.insert("labels".into(), Value::Object(self.labels.clone()));
+            record::put(&mut parts.metadata, "labels", Value::Object(self.labels.clone()));
         }
         sink.add(parts.draft(context)).map(drop)
     }
@@ -151,9 +153,9 @@ fn from_json<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(
             sink.pass(LINE_GROWTH * entry.len()).map_err(Stop::Full)?;
             let JsonEntry(at, line, more) = serde_json::from_str(entry).map_err(malformed)?;
             // As a text or as a number.
-            let at = record::read_time(at.get().trim_matches('"').trim());
+            let (time, at) = (at.get(), record::read_time(at.get().trim_matches('"').trim()));
             let is_large = entry.len() > text::record_bytes_max(context);
-            let more = match more {
+            let mut more = match more {
                 _ if is_large => cut_off(),
                 Some(more) => {
                     let members = text::object(more.get(), context, sink).map_err(Stop::Full)?;
@@ -161,6 +163,10 @@ fn from_json<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<(
                 }
                 None => Map::new(),
             };
+            if at.is_none() {
+                let time = cut::beginning(time, TIME_BYTES_MAX);
+                more.insert("time_raw".into(), serde_json::from_str(time).unwrap_or_else(|_| time.into()));
+            }
             let line = if is_large { cut::beginning(&line, context.limits.event_bytes_max) } else { &line };
             of.add(at, line, more, (context, &notes), sink).map_err(Stop::Full)?;
         }
@@ -180,7 +186,7 @@ fn from_proto<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
                 labels = if text.len() > text::record_bytes_max(context) {
                     nameless(&text::beginning_of(text, context, sink).map_err(Stop::Full)?)
                 } else {
-                    sink.pass(value_room(text.len())).map_err(Stop::Full)?;
+                    sink.pass(room_of(text.len(), || 1)).map_err(Stop::Full)?;
                     read_labels(&String::from_utf8_lossy(text))
                 };
             }
@@ -194,7 +200,7 @@ fn from_proto<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
             let (line, more) = match is_large {
                 true => (text::beginning_of(line, context, sink).map_err(Stop::Full)?, cut_off()),
                 false => {
-                    let room = LINE_GROWTH * line.len() + value_room(more_bytes);
+                    let room = LINE_GROWTH * line.len() + room_of(more_bytes, || 1);
                     sink.pass(room).map_err(Stop::Full)?;
                     (String::from_utf8_lossy(line), structured(more).map_err(broken)?)
                 }

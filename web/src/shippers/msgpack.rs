@@ -1,6 +1,8 @@
 //! MessagePack as Fluent Bit and Fluentd push it: records one after another, each a map, or `[time, map]`, or
 //! `[[time, metadata], map]`.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use loghorn_domain::Timestamp;
 use rmp::{
@@ -15,7 +17,6 @@ use super::{
     record::{self, Context, Notes, Parts},
     text,
 };
-use crate::body::value_room;
 
 /// Deepest nesting of a record.
 const DEPTH_MAX: usize = 60;
@@ -35,16 +36,20 @@ pub fn is_likely(bytes: &[u8]) -> bool {
 pub fn decode<S: Sink>(mut bytes: &[u8], context: &Context, sink: &mut S) -> Result<(), S::Error> {
     while !bytes.is_empty() {
         // Where nobody knows where a record ends, nobody knows where the next begins.
-        let Ok(len) = length(bytes) else { return as_text(bytes, "no MessagePack", context, sink) };
+        let Ok((len, maps)) = length(bytes) else { return as_text(bytes, "no MessagePack", context, sink) };
         let (record, rest) = bytes.split_at(len);
         bytes = rest;
-        if len > text::record_bytes_max(context) {
+        let Some(room) = text::room(len, || maps, context) else {
             as_text(record, "too large to be taken apart", context, sink)?;
             continue;
-        }
-        sink.pass(value_room(len))?;
-        match value(&mut &*record, DEPTH_MAX) {
-            Ok(value) => add(value, context, sink)?,
+        };
+        sink.pass(room)?;
+        let mut is_lossy = false;
+        match value(&mut &*record, DEPTH_MAX, &mut is_lossy) {
+            Ok(value) => {
+                let notes = is_lossy.then(|| ("encoding".to_owned(), "lossy".into()));
+                add(value, context, Notes::from_iter(notes), sink)?;
+            }
             Err(Broken) => as_text(record, "no MessagePack, or nested too deep", context, sink)?,
         }
     }
@@ -58,18 +63,18 @@ fn as_text<S: Sink>(bytes: &[u8], why: &str, context: &Context, sink: &mut S) ->
     sink.add(record::from_text(&text, context, Notes::from_iter(notes))).map(drop)
 }
 
-fn add<S: Sink>(value: Value, context: &Context, sink: &mut S) -> Result<(), S::Error> {
+fn add<S: Sink>(value: Value, context: &Context, notes: Notes, sink: &mut S) -> Result<(), S::Error> {
     let Value::Array(mut list) = value else {
         return match value {
             Value::Null => Ok(()),
             Value::Object(record) if record.is_empty() => Ok(()),
-            value => sink.add(record::draft(value, context, Notes::new())).map(drop),
+            value => sink.add(record::draft(value, context, notes)).map(drop),
         };
     };
     if !matches!(&list[..], [Value::Number(_) | Value::String(_) | Value::Array(_), Value::Object(_)]) {
         return list.into_iter().try_for_each(|value| match value {
             Value::Object(record) if record.is_empty() => Ok(()),
-            value => sink.add(record::draft(value, context, Notes::new())).map(drop),
+            value => sink.add(record::draft(value, context, notes.clone())).map(drop),
         });
     }
     let (record, time) = (list.pop(), list.pop());
@@ -82,13 +87,18 @@ fn add<S: Sink>(value: Value, context: &Context, sink: &mut S) -> Result<(), S::
     };
     let shown =
         time.as_ref().map(|time| time.as_str().map_or_else(|| time.to_string(), str::to_owned)).unwrap_or_default();
-    // The beginning and the end of a group of records.
-    if shown.starts_with('-') || shown.starts_with("4294967295") || shown.starts_with("4294967294") {
+    // The beginning and the end of a group of records, -1 and -2, also as the unsigned seconds of a time.
+    let (seconds, fraction) = shown.split_once('.').unwrap_or((&shown, ""));
+    let is_whole = fraction.bytes().all(|digit| digit == b'0');
+    if is_whole && ["-1", "-2", "4294967295", "4294967294"].contains(&seconds) {
         return Ok(());
     }
     let record = record.and_then(|record| if let Value::Object(record) = record { Some(record) } else { None });
-    let mut parts: Parts = record::parts(record.unwrap_or_default(), Notes::new());
+    let mut parts: Parts = record::parts(record.unwrap_or_default(), notes);
     let at: Option<Timestamp> = record::read_time(&shown);
+    if let (None, Some(time)) = (at, time) {
+        parts.metadata.entry("time_raw").or_insert(time);
+    }
     parts.at = at.or(parts.at);
     if let Some(Value::Object(more)) = more {
         for (name, value) in more {
@@ -164,44 +174,54 @@ fn head(rest: &mut &[u8]) -> Result<Head, Broken> {
     })
 }
 
-/// How long the first value is. Every step takes a byte, and nothing is kept.
-fn length(bytes: &[u8]) -> Result<usize, Broken> {
-    let (mut rest, mut left) = (bytes, 1_u64);
+/// How long the first value is, and how many maps are in it. Every step takes a byte, and nothing is kept.
+fn length(bytes: &[u8]) -> Result<(usize, usize), Broken> {
+    let (mut rest, mut left, mut maps) = (bytes, 1_u64, 0);
     while left > 0 {
         left -= 1;
         match head(&mut rest)? {
             Head::Scalar(_) => {}
             Head::Text(len) | Head::Extension(len, _) => drop(take(&mut rest, len)?),
             Head::Array(len) => left = left.saturating_add(len as u64),
-            Head::Map(len) => left = left.saturating_add(2 * len as u64),
+            Head::Map(len) => {
+                left = left.saturating_add(2 * len as u64);
+                maps += 1;
+            }
         }
     }
-    Ok(bytes.len() - rest.len())
+    Ok((bytes.len() - rest.len(), maps))
 }
 
-fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Broken> {
+/// `is_lossy` is set where a text is no UTF-8.
+fn value(rest: &mut &[u8], depth: usize, is_lossy: &mut bool) -> Result<Value, Broken> {
     let depth = depth.checked_sub(1).ok_or(Broken)?;
     Ok(match head(rest)? {
         Head::Scalar(value) => value,
-        Head::Text(len) => String::from_utf8_lossy(take(rest, len)?).into(),
+        Head::Text(len) => match String::from_utf8_lossy(take(rest, len)?) {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => {
+                *is_lossy = true;
+                text.into()
+            }
+        },
         Head::Extension(len, kind) => extension(take(rest, len)?, kind),
         Head::Array(len) => {
             let mut list = Vec::new();
             for _ in 0..len {
-                list.push(value(rest, depth)?);
+                list.push(value(rest, depth, is_lossy)?);
             }
             Value::Array(list)
         }
         Head::Map(len) => {
             let mut members = Map::new();
             for _ in 0..len {
-                let name = match value(rest, depth)? {
+                let name = match value(rest, depth, is_lossy)? {
                     Value::String(name) => name,
                     // Inside of names, one after another's quotes would be escaped again and again: twice as long each.
                     Value::Array(_) | Value::Object(_) => return Err(Broken),
                     other => other.to_string(),
                 };
-                members.insert(name, value(rest, depth)?);
+                members.insert(name, value(rest, depth, is_lossy)?);
             }
             Value::Object(members)
         }
@@ -233,17 +253,19 @@ mod tests {
         ] {
             assert!(length(bytes).is_err(), "{bytes:x?}");
         }
-        assert_eq!(length(b"\x92\x01\x81\xa1a\x02\x05").ok(), Some(6));
+        assert_eq!(length(b"\x92\x01\x81\xa1a\x02\x05").ok(), Some((6, 1)));
         let deep = [vec![0x91; 100], vec![1]].concat();
-        assert!(value(&mut &deep[..], DEPTH_MAX).is_err());
+        let read = |bytes: &[u8]| value(&mut &*bytes, DEPTH_MAX, &mut false);
+        assert!(read(&deep).is_err());
     }
 
     #[test]
     fn a_name_is_no_record() {
         let nested = [vec![0x81; 40], vec![0xa1, b'a', 1]].concat();
-        assert!(value(&mut &nested[..], DEPTH_MAX).is_err());
-        assert!(value(&mut &b"\x81\x91\x01\x02"[..], DEPTH_MAX).is_err());
-        let named = value(&mut &b"\x83\x07\x01\xc0\x02\xc3\x03"[..], DEPTH_MAX).unwrap();
+        let read = |bytes: &[u8]| value(&mut &*bytes, DEPTH_MAX, &mut false);
+        assert!(read(&nested).is_err());
+        assert!(read(b"\x81\x91\x01\x02").is_err());
+        let named = read(b"\x83\x07\x01\xc0\x02\xc3\x03").unwrap();
         assert_eq!(named, serde_json::json!({"7": 1, "null": 2, "true": 3}));
     }
 }

@@ -147,10 +147,14 @@ impl Parts {
     }
 }
 
-/// The same, from a sender who speaks to Loghorn: an `id` is the event's own.
+/// The same, where the sender may speak to Loghorn itself: with an `event_type`, an `id` is the event's own. Without one
+/// it may be anything's, of which more than one line is written.
 pub fn own_draft(value: Value, context: &Context, notes: Notes) -> Draft {
     match value {
-        Value::Object(record) => taken_apart(record, notes, true).draft(context),
+        Value::Object(record) => {
+            let has_id = text_in(&record, "event_type").is_some();
+            taken_apart(record, notes, has_id).draft(context)
+        }
         other => draft(other, context, notes),
     }
 }
@@ -187,10 +191,32 @@ fn taken_apart(mut record: Map<String, Value>, mut notes: Notes, has_id: bool) -
         Some(other) => Map::from_iter([("metadata".to_owned(), other)]),
         None => Map::new(),
     };
-    for (name, value) in record.into_iter().chain(notes) {
+    for (name, value) in notes {
         metadata.entry(name).or_insert(value);
     }
+    for (name, value) in record {
+        put_beside(&mut metadata, name, value);
+    }
     Parts { id, event_type, level, source, message, host, at, metadata }
+}
+
+/// Sets a member that has its place: another that stands there already steps aside, as `{name}_raw`.
+pub(super) fn put(metadata: &mut Map<String, Value>, name: &str, value: Value) {
+    if let Some(own) = metadata.get_mut(name).filter(|own| **own != value) {
+        let own = std::mem::replace(own, value);
+        metadata.entry(format!("{name}_raw")).or_insert(own);
+    } else {
+        metadata.insert(name.to_owned(), value);
+    }
+}
+
+/// Adds a member; where another stands already, as `{name}_raw`.
+fn put_beside(metadata: &mut Map<String, Value>, name: String, value: Value) {
+    match metadata.get(&name) {
+        Some(own) if *own == value => {}
+        Some(_) => drop(metadata.entry(name + "_raw").or_insert(value)),
+        None => drop(metadata.insert(name, value)),
+    }
 }
 
 const AMONG: char = '@';
@@ -279,7 +305,8 @@ fn level(record: &mut Map<String, Value>, notes: &mut Notes) -> Option<Level> {
         };
         // A status is a level to some; to most it is `200` or `ok`, and stays what it is.
         let known = known.filter(|_| name != "status" || number.is_none());
-        let is_text = (value.is_string() || value.is_number()) && name != "status";
+        // Of more than one that says nothing known, the others stay where they are.
+        let is_text = (value.is_string() || value.is_number()) && name != "status" && !notes.contains_key("level_raw");
         if known.is_some() || is_text {
             remove(record, name);
         }
@@ -341,6 +368,9 @@ fn timestamp(record: &mut Map<String, Value>, notes: &mut Notes) -> Option<Times
             continue;
         };
         let read = read_time(&text);
+        if read.is_none() && notes.contains_key("time_raw") {
+            continue;
+        }
         let Some(value) = record.remove(name) else { continue };
         match read {
             Some(at) => return Some(at),

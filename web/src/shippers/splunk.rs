@@ -104,7 +104,7 @@ fn parts(mut envelope: Map<String, Value>, event: Value, notes: &Notes) -> Parts
     let named = service.or_else(|| parts.source.take());
     if named.is_some() {
         // It names a file or an input then.
-        parts.metadata.extend(source.clone().map(|source| ("source".to_owned(), source.into())));
+        source.iter().for_each(|source| record::put(&mut parts.metadata, "source", source.as_str().into()));
     }
     parts.source = named.or(source).or_else(|| sourcetype.clone());
     parts.host = host.or(parts.host);
@@ -119,7 +119,7 @@ fn parts(mut envelope: Map<String, Value>, event: Value, notes: &Notes) -> Parts
         }
     }
     for (name, value) in [("index", index), ("sourcetype", sourcetype)] {
-        parts.metadata.extend(value.map(|value| (name.to_owned(), value.into())));
+        value.into_iter().for_each(|value| record::put(&mut parts.metadata, name, value.into()));
     }
     for (name, value) in fields.into_iter().chain(envelope) {
         parts.metadata.entry(name).or_insert(value);

@@ -6,8 +6,19 @@ use loghorn_domain::{Draft, Level, Timestamp, event::Limits};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Sink, Stop, cloudevents::CloudEvents, datadog, elastic::Bulk, firehose::Firehose, gelf, generic::Generic,
-    loki::Loki, otlp::Otlp, record::Context, splunk::Hec, wire,
+    Sink, Stop,
+    cloudevents::{self, CloudEvents},
+    datadog,
+    elastic::Bulk,
+    firehose::Firehose,
+    gelf,
+    generic::Generic,
+    journal,
+    loki::Loki,
+    otlp::Otlp,
+    record::Context,
+    splunk::Hec,
+    wire,
 };
 
 /// Keeps drafts, and the most that was asked for.
@@ -67,12 +78,13 @@ fn metadata(draft: &Draft) -> Value {
 }
 
 #[test]
-fn a_member_that_is_called_id_is_the_event_s_only_on_the_generic_route() {
+fn a_member_that_is_called_id_is_the_event_s_only_beside_an_event_type_on_the_generic_route() {
     let line = r#"{"id":"order-7","msg":"paid"}"#;
-    let own = generic(line.as_bytes()).drafts.remove(0);
+    let own = generic(br#"{"id":"order-7","event_type":"order.paid","msg":"paid"}"#).drafts.remove(0);
     assert_eq!((own.id.unwrap().as_str(), own.metadata.get()), ("order-7", "{}"));
     // A record without a message is shown as it came.
-    assert_eq!(generic(br#"{"id":"a","n":1}"#).drafts[0].message, r#"{"id":"a","n":1}"#);
+    let bare = r#"{"event_type":"a.b","id":"a","n":1}"#;
+    assert_eq!(generic(bare.as_bytes()).drafts[0].message, bare);
     let hec = || Hec { is_raw: false, ..Hec::default() };
     let stream = json!({"streams": [{"stream": {}, "values": [["1", line]]}]}).to_string();
     let bulk = format!("{{\"index\":{{}}}}\n{line}\n");
@@ -80,6 +92,7 @@ fn a_member_that_is_called_id_is_the_event_s_only_on_the_generic_route() {
     let cloud_watch = json!({"messageType": "DATA_MESSAGE", "logEvents": [{"message": line}]}).to_string();
     let msgpack = b"\x82\xa2id\xa7order-7\xa3msg\xa4paid";
     for (name, seen) in [
+        ("generic", generic(line.as_bytes())),
         ("loki", seen(|c, s| Loki { is_json: true }.decode(stream.as_bytes(), c, s))),
         ("hec", seen(|c, s| hec().decode(format!(r#"{{"event":{line}}}"#).as_bytes(), c, s))),
         ("raw", seen(|c, s| Hec { is_raw: true, ..hec() }.decode(line.as_bytes(), c, s))),
@@ -127,7 +140,7 @@ fn objects_inside_of_splunk_s_events_are_read_with_room_for_them_or_kept_as_text
             let seen = seen(|c, s| Hec { is_raw, ..Hec::default() }.decode(body.as_bytes(), c, s));
             let draft = &seen.drafts[0];
             assert_eq!(draft.message == "m", is_read, "raw: {is_raw}, {bytes}");
-            let needed = if is_read { crate::body::value_room(line.len()) } else { 0 };
+            let needed = if is_read { crate::body::value_room(line.as_bytes()) } else { 0 };
             assert!(
                 (needed..=2 * line.len() + needed + 1024).contains(&seen.passed),
                 "{is_raw} {bytes} {}",
@@ -262,4 +275,178 @@ fn levels_that_are_no_level_stay_what_they_are() {
     // Attributes in headers are texts.
     let binary = CloudEvents::Binary(Map::from_iter([("severitynumber".to_owned(), "17".into())]));
     assert_eq!(seen(|c, s| binary.decode(b"m", c, s)).drafts[0].level, Level::Error);
+}
+
+#[test]
+fn very_many_scopes_with_nothing_in_them_are_gone_through_in_time() {
+    // Of a resource that is as large as it is kept: to copy it for each of them would take an hour.
+    let mut attributes = Vec::new();
+    for n in 0..12_000 {
+        let mut pair = Vec::new();
+        wire::put_bytes(&mut pair, 1, format!("{n:05}").as_bytes());
+        wire::put_bytes(&mut attributes, 1, &pair);
+    }
+    let (mut logs, mut body) = (Vec::new(), Vec::new());
+    wire::put_bytes(&mut logs, 1, &attributes);
+    logs.extend(b"\x12\x00".repeat(500_000));
+    wire::put_bytes(&mut body, 1, &logs);
+    assert!(seen(|c, s| Otlp { is_json: false }.decode(&body, c, s)).drafts.is_empty());
+    let attribute = |n: usize| json!({"key": format!("{n:05}")});
+    let resource = json!({"attributes": (0..12_000).map(attribute).collect::<Vec<_>>()});
+    let scopes = [r#"{"scope":{}}"#; 200_000].join(",");
+    let body = format!(r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{scopes}]}}]}}"#);
+    assert!(seen(|c, s| Otlp { is_json: true }.decode(body.as_bytes(), c, s)).drafts.is_empty());
+}
+
+#[test]
+fn an_object_takes_room_for_a_node_and_very_many_are_kept_as_text() {
+    let objects = |n: usize| format!(r#"{{"msg":"m","a":[{}]}}"#, [r#"{"":0}"#; 1].repeat(n).join(","));
+    let (few, many) = (objects(10_000), objects(250_000));
+    let of_few = generic(few.as_bytes());
+    assert!(of_few.drafts[0].message == "m" && of_few.passed > 10_000 * 640, "{}", of_few.passed);
+    let of_many = generic(many.as_bytes());
+    assert!(many.len() < RECORD && of_many.drafts[0].message != "m" && of_many.passed < RECORD, "{}", of_many.passed);
+    // [{"": null}, …] in a map of MessagePack.
+    let packed = [&b"\x81\xa1a\xdd\x00\x04\x00\x00"[..], &b"\x81\xa0\xc0".repeat(1 << 18)].concat();
+    let of_packed = generic(&packed);
+    assert!(packed.len() < RECORD && metadata(&of_packed.drafts[0])["parse_error"].is_string());
+    assert!(of_packed.passed < RECORD, "{}", of_packed.passed);
+}
+
+#[test]
+fn a_form_is_taken_apart_within_limits_and_only_where_it_is_said_to_be_one() {
+    let pairs = "a=&".repeat(400_000) + "a=b";
+    let form = |body: &str| {
+        let form = Generic { is_form: true, is_msgpack: false };
+        seen(|c, s| form.decode(body.as_bytes(), c, s).map_err(Stop::Full))
+    };
+    assert!(form(&pairs).passed > 400_000 * 64, "room is asked for");
+    assert!(generic(pairs.as_bytes()).passed <= 4 * pairs.len(), "nobody says that it is a form");
+    let large = pairs.repeat(2);
+    assert_eq!(form(&large).drafts[0].message.len(), large.len());
+    assert_eq!(form("msg=paid&level=error").drafts[0].message, "paid");
+}
+
+#[test]
+fn arrays_that_are_none_after_all_are_given_up_in_time() {
+    let body = "[\n".repeat(120) + &"1,".repeat(500_000) + "1" + &"]".repeat(120) + " x";
+    assert_eq!(generic(body.as_bytes()).drafts.len(), 121);
+}
+
+#[test]
+fn what_says_that_it_is_messagepack_and_is_json_is_json() {
+    let says = Generic { is_form: false, is_msgpack: true };
+    for body in [&br#" {"level":"error","message":"x"}"#[..], br#"[{"level":"error","message":"x"}]"#] {
+        let seen = seen(|c, s| says.decode(body, c, s).map_err(Stop::Full));
+        let [draft] = &seen.drafts[..] else { panic!("{seen:?}") };
+        assert_eq!((draft.level, draft.message.as_str()), (Level::Error, "x"));
+    }
+}
+
+#[test]
+fn of_messagepack_only_the_marks_of_a_group_are_skipped() {
+    for (time, count) in [(&b"\xff"[..], 0), (b"\xfe", 0), (b"\xfd", 1), (b"\xcb\xbf\xe0\0\0\0\0\0\0", 1)] {
+        let seen = generic(&[b"\x92", time, b"\x81\xa3msg\xa1a"].concat());
+        assert_eq!(seen.drafts.len(), count, "{time:x?}");
+        assert!(seen.drafts.iter().all(|draft| metadata(draft)["time_raw"].is_number()), "{seen:?}");
+    }
+    let lossy = generic(b"\x81\xa3msg\xa4caf\xe9");
+    assert_eq!(metadata(&lossy.drafts[0]), json!({"encoding": "lossy"}));
+}
+
+#[test]
+fn names_that_meet_both_stay() {
+    let line = json!({"message": "m", "labels": {"order": "7"}}).to_string();
+    let stream = json!({"streams": [{"stream": {"app": "x"}, "values": [["1700000000000000000", line]]}]}).to_string();
+    let loki = seen(|c, s| Loki { is_json: true }.decode(stream.as_bytes(), c, s));
+    let of_loki = metadata(&loki.drafts[0]);
+    assert_eq!((&of_loki["labels"], &of_loki["labels_raw"]), (&json!({"app": "x"}), &json!({"order": "7"})));
+    let event = br#"{"index":"main","event":{"message":"m","index":5}}"#;
+    let of_hec = metadata(&seen(|c, s| Hec::default().decode(event, c, s)).drafts[0]);
+    assert_eq!(of_hec, json!({"index": "main", "index_raw": 5}));
+    let attributes = json!([{"key": "resource", "value": {"stringValue": "own"}}]);
+    let resource = json!({"attributes": [{"key": "k", "value": {"stringValue": "v"}}]});
+    let logs = json!([{"resource": resource, "scopeLogs": [{"logRecords": [{"attributes": attributes}]}]}]);
+    let body = json!({"resourceLogs": logs}).to_string();
+    let of_otlp = metadata(&seen(|c, s| Otlp { is_json: true }.decode(body.as_bytes(), c, s)).drafts[0]);
+    assert_eq!(of_otlp, json!({"resource": {"k": "v"}, "resource_raw": "own"}));
+    let both = metadata(&generic(br#"{"msg":"m","metadata":{"user":"a"},"user":"b"}"#).drafts[0]);
+    assert_eq!(both, json!({"user": "a", "user_raw": "b"}));
+    let levels = metadata(&generic(br#"{"msg":"m","level":"audit","severity":"odd"}"#).drafts[0]);
+    assert_eq!(levels, json!({"level_raw": "audit", "severity": "odd"}));
+}
+
+#[test]
+fn nothing_of_cloudwatch_is_skipped() {
+    let large = json!({"id": "1", "timestamp": 1, "message": "x".repeat(RECORD + 1)});
+    let batch = json!({"messageType": "DATA_MESSAGE", "logEvents": [large, "odd", {"message": "m"}]}).to_string();
+    let body = json!({"records": [{"data": base64(batch)}]}).to_string();
+    let seen = seen(|c, s| Firehose::default().decode(body.as_bytes(), c, s));
+    let [large, odd, plain] = &seen.drafts[..] else { panic!("{} drafts", seen.drafts.len()) };
+    assert!(large.message.starts_with("{\"") && large.message.len() > EVENT / 2, "{}", large.message.len());
+    assert_eq!((odd.message.as_str(), plain.message.as_str()), ("\"odd\"", "m"));
+}
+
+#[test]
+fn ids_are_numbers_too_and_cursors_may_be_long() {
+    let bulk = b"{\"create\":{\"_index\":\"logs\",\"_id\":1}}\n{\"message\":\"a\"}\n";
+    assert_eq!(seen(|c, s| Bulk::default().decode(bulk, c, s)).drafts[0].id.as_ref().unwrap().as_str(), "1@logs");
+    let id = |cursor: &str| {
+        let entry = format!("__CURSOR={cursor}\nMESSAGE=m\n\n");
+        seen(|c, s| journal::decode(entry.as_bytes(), c, s)).drafts.remove(0).id.unwrap()
+    };
+    let cursor = format!("s={0};i=1000000;b={0};m=100000000000;t=6599efd2c9c40;x=5a34c2b3f1e2d9aa", "f".repeat(32));
+    assert!(cursor.len() > 128 && id(&cursor) == id(&cursor) && id(&cursor) != id(&cursor.replace("s=f", "s=e")));
+    assert_eq!(id("s=1;i=1").as_str(), "s=1;i=1");
+}
+
+#[test]
+fn values_of_otlp_are_read_whatever_stands_beside_them_and_however_deep_they_are() {
+    let of = |value: Value| {
+        let logs = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": value}]}]}]}).to_string();
+        seen(|c, s| Otlp { is_json: true }.decode(logs.as_bytes(), c, s)).drafts.remove(0).message
+    };
+    assert_eq!(of(json!({"x": 1, "stringValue": "hello"})), "hello");
+    assert_eq!(of(json!({"stringValue": null, "intValue": "5"})), "5");
+    // Nested lists, each with one value, beside a record that is not.
+    let deep = (0..100).fold(Vec::new(), |inner: Vec<u8>, _| {
+        let (mut list, mut any) = (Vec::new(), Vec::new());
+        wire::put_bytes(&mut list, 1, &inner);
+        wire::put_bytes(&mut any, 5, &list);
+        any
+    });
+    let (mut scope, mut resource, mut body) = (Vec::new(), Vec::new(), Vec::new());
+    for value in [&deep[..], b"\x0a\x01m"] {
+        let mut record = Vec::new();
+        wire::put_bytes(&mut record, 5, value);
+        wire::put_bytes(&mut scope, 2, &record);
+    }
+    wire::put_bytes(&mut resource, 2, &scope);
+    wire::put_bytes(&mut body, 1, &resource);
+    let seen = seen(|c, s| Otlp { is_json: false }.decode(&body, c, s));
+    assert_eq!((seen.drafts.len(), seen.drafts[1].message.as_str()), (2, "m"));
+}
+
+#[test]
+fn headers_of_cloudevents_are_unquoted_and_decoded_once() {
+    for (value, read) in [
+        (&b"tx 1"[..], "tx 1"),
+        (b"\"tx 1\"", "tx 1"),
+        (br#""a \"b\" \\ c""#, r#"a "b" \ c"#),
+        (b"100%+a", "100%+a"),
+        (b"%C3%A9%2541", "é%41"),
+        (b"\"", "\""),
+    ] {
+        assert_eq!(cloudevents::attribute("ce-subject", value), Some(("subject".into(), read.into())), "{value:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_no_json_among_lines_that_are_is_noted() {
+    let seen = generic(b"{\"message\":\"a\"}\noops\n\"text\"\n{\"message\":\"c\"}");
+    let messages: Vec<&str> = seen.drafts.iter().map(|draft| draft.message.as_str()).collect();
+    assert_eq!(messages, ["a", "oops", "text", "c"]);
+    let is_noted = |draft: &Draft| metadata(draft)["parse_error"].is_string();
+    assert_eq!(seen.drafts.iter().map(is_noted).collect::<Vec<_>>(), [false, true, false, false]);
+    assert!(!generic(b"[WARN] slow\n[12:01] late").drafts.iter().any(is_noted), "a log of text");
 }

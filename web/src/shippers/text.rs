@@ -8,7 +8,7 @@ use super::{
     Refusal, Sink, Stop,
     record::{Context, Notes},
 };
-use crate::{body::value_room, elements::Elements};
+use crate::{body::room_of, elements::Elements};
 
 /// A record of more than so many times the largest event is not taken apart any more: it is cut to a piece anyway.
 const RECORD_FACTOR: usize = 8;
@@ -16,6 +16,21 @@ const RECORD_FACTOR: usize = 8;
 /// Largest record that is taken apart.
 pub(super) fn record_bytes_max(context: &Context) -> usize {
     RECORD_FACTOR.saturating_mul(context.limits.event_bytes_max)
+}
+
+/// What a record of so many bytes, with at most so many objects in it, takes as a value; `None` where that is more than it
+/// is worth.
+pub(super) fn room(bytes: usize, objects: impl FnOnce() -> usize, context: &Context) -> Option<usize> {
+    /// An object in so many bytes is no more than usual.
+    const BYTES_PER_OBJECT: usize = 64;
+    let bytes_max = record_bytes_max(context);
+    let room_max = || room_of(bytes_max, || bytes_max / BYTES_PER_OBJECT);
+    (bytes <= bytes_max).then(|| room_of(bytes, objects)).filter(|room| *room == 0 || *room <= room_max())
+}
+
+/// The same for a JSON text.
+pub(super) fn room_of_json(text: &str, context: &Context) -> Option<usize> {
+    room(text.len(), || text.bytes().filter(|byte| *byte == b'{').count(), context)
 }
 
 /// The beginning of bytes that are not taken apart, as text: as much of them as an event may hold, which is then cut.
@@ -62,10 +77,8 @@ fn decoded<E>(mut bytes: &[u8], ask: impl FnOnce(usize) -> Result<(), E>) -> Res
 
 /// The value of one JSON text; `None` where it is no JSON, or more than is worth taking apart.
 pub(super) fn value<S: Sink>(text: &str, context: &Context, sink: &mut S) -> Result<Option<Value>, S::Error> {
-    if text.len() > record_bytes_max(context) {
-        return Ok(None);
-    }
-    sink.pass(value_room(text.len()))?;
+    let Some(room) = room_of_json(text, context) else { return Ok(None) };
+    sink.pass(room)?;
     Ok(serde_json::from_str(text).ok())
 }
 

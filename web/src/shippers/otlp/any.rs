@@ -193,29 +193,45 @@ impl<'de> Read<'de> for Any {
             Array,
             #[serde(rename = "kvlistValue", alias = "kvlist_value")]
             Pairs,
+            #[serde(
+                rename = "stringValue",
+                alias = "string_value",
+                alias = "boolValue",
+                alias = "bool_value",
+                alias = "bytesValue",
+                alias = "bytes_value"
+            )]
+            Plain,
             #[serde(other)]
             Other,
         }
         let Some(depth) = self.0.checked_sub(1) else {
             return Value::deserialize(MapAccessDeserializer::new(members));
         };
-        let Some(kind) = members.next_key()? else { return Ok(Value::Null) };
-        let value = match kind {
-            Kind::Int => match members.next_value()? {
-                Value::String(text) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
-                value => value,
-            },
-            // Infinity and NaN are texts; so are numbers of careful senders.
-            Kind::Double => match members.next_value()? {
-                Value::String(text) => text.parse().map_or_else(|_| text.into(), double),
-                value => value,
-            },
-            Kind::Array => Value::Array(members.next_value_seed(By(Within(Values(depth))))?),
-            Kind::Pairs => Value::Object(members.next_value_seed(By(Within(Pairs(depth))))?),
-            Kind::Other => members.next_value()?,
-        };
-        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(value)
+        let mut any = Value::Null;
+        while let Some(kind) = members.next_key()? {
+            let value = match kind {
+                Kind::Int => match members.next_value()? {
+                    Value::String(text) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+                    value => value,
+                },
+                // Infinity and NaN are texts; so are numbers of careful senders.
+                Kind::Double => match members.next_value()? {
+                    Value::String(text) => text.parse().map_or_else(|_| text.into(), double),
+                    value => value,
+                },
+                Kind::Array => Value::Array(members.next_value_seed(By(Within(Values(depth))))?),
+                Kind::Pairs => Value::Object(members.next_value_seed(By(Within(Pairs(depth))))?),
+                Kind::Plain => members.next_value()?,
+                Kind::Other => {
+                    members.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            // A null is a member that is not there.
+            any = if value.is_null() { any } else { value };
+        }
+        Ok(any)
     }
 }
 

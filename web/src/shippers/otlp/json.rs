@@ -13,13 +13,10 @@ use super::{
     DEPTH_MAX, Record, Scope,
     any::{Any, By, Number, Pairs, Read, Text},
 };
-use crate::{
-    body::value_room,
-    shippers::{
-        Refusal, Sink, Stop,
-        record::{Context, Notes, cut_to, shared_text},
-        text,
-    },
+use crate::shippers::{
+    Refusal, Sink, Stop,
+    record::{Context, Notes, cut_to, shared_text},
+    text,
 };
 
 /// Hands every record to `sink`.
@@ -85,10 +82,10 @@ impl<S: Sink> Reading<'_, S> {
 
     /// A resource or a scope; one that is too large to be taken apart has its beginning as its only attribute.
     fn head(&mut self, raw: &str) -> Result<Head, Stop<S::Error>> {
-        if raw.len() > text::record_bytes_max(self.context) {
+        let Some(room) = text::room_of_json(raw, self.context) else {
             return Ok(Head { attributes: cut_to(&shared_text(raw, self.context)), ..Head::default() });
-        }
-        self.sink.pass(value_room(raw.len())).map_err(Stop::Full)?;
+        };
+        self.sink.pass(room).map_err(Stop::Full)?;
         Ok(one(raw, Heads).unwrap_or_default())
     }
 
@@ -97,11 +94,12 @@ impl<S: Sink> Reading<'_, S> {
             return Err(Refusal::malformed("a log record is no object").into());
         }
         let whole = || Record { body: shared_text(raw, self.context).into(), ..Record::default() };
-        let record = if raw.len() <= text::record_bytes_max(self.context) {
-            self.sink.pass(value_room(raw.len())).map_err(Stop::Full)?;
-            one(raw, Records)
-        } else {
-            None
+        let record = match text::room_of_json(raw, self.context) {
+            Some(room) => {
+                self.sink.pass(room).map_err(Stop::Full)?;
+                one(raw, Records)
+            }
+            None => None,
         };
         // Too large or too deep to be taken apart: its beginning is kept.
         let draft = record.unwrap_or_else(whole).draft(speaker, self.context, self.notes);

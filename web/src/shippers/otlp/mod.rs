@@ -5,6 +5,8 @@ mod any;
 pub mod json;
 pub mod proto;
 
+use std::rc::Rc;
+
 use loghorn_domain::{Draft, Timestamp};
 use serde_json::{Map, Value};
 
@@ -27,12 +29,13 @@ impl Otlp {
     }
 }
 
-/// Who speaks: what all records of a scope share.
+/// Who speaks: what all records of a scope share, and of a resource all its scopes: there may be very many, with nothing
+/// in them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
-    source: Option<String>,
-    host: Option<String>,
-    resource: Option<Value>,
+    source: Option<Rc<str>>,
+    host: Option<Rc<str>>,
+    resource: Option<Rc<Value>>,
     scope: Option<Value>,
 }
 
@@ -40,9 +43,9 @@ impl Scope {
     /// From the resource's attributes.
     pub(super) fn of_resource(attributes: Map<String, Value>, context: &Context) -> Self {
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let shared = |name: &str| text(name).map(|text| record::shared_text(text, context));
+        let shared = |name: &str| text(name).map(|text| record::shared_text(text, context).into());
         let (source, host) = (shared("service.name"), shared("host.name"));
-        let resource = (!attributes.is_empty()).then(|| Value::Object(record::shared(attributes, context)));
+        let resource = (!attributes.is_empty()).then(|| Rc::new(Value::Object(record::shared(attributes, context))));
         Self { source, host, resource, scope: None }
     }
 
@@ -60,13 +63,15 @@ impl Scope {
                 scope.insert(key.into(), Value::from(text.as_str()));
             }
         }
+        let named = !name.is_empty();
         if !attributes.is_empty() {
             scope.insert("attributes".into(), Value::Object(attributes));
         }
         Self {
-            source: self.source.clone().or_else(|| (!name.is_empty()).then(|| record::shared_text(&name, context))),
+            source: self.source.clone().or_else(|| named.then(|| record::shared_text(&name, context).into())),
             scope: (!scope.is_empty()).then(|| Value::Object(record::shared(scope, context))),
-            ..self.clone()
+            host: self.host.clone(),
+            resource: self.resource.clone(),
         }
     }
 }
@@ -97,7 +102,7 @@ impl Record {
         let number = |number: u64| (number != 0).then(|| number.into());
         let (event_name, severity_text) = (said(self.event_name), said(self.severity_text));
         for (name, value) in [
-            ("resource", scope.resource.clone()),
+            ("resource", scope.resource.as_deref().cloned()),
             ("scope", scope.scope.clone()),
             ("severity_number", number(self.severity_number)),
             ("severity_text", severity_text.map(Value::from)),
@@ -106,7 +111,7 @@ impl Record {
             ("trace_flags", number(self.flags & 0xff)),
         ] {
             if let Some(value) = value {
-                metadata.entry(name).or_insert(value);
+                record::put(&mut metadata, name, value);
             }
         }
         metadata.extend(notes.clone());
@@ -119,9 +124,9 @@ impl Record {
             id: None,
             event_type: event_name,
             level,
-            source: scope.source.clone(),
+            source: scope.source.as_deref().map(str::to_owned),
             message,
-            host: scope.host.clone(),
+            host: scope.host.as_deref().map(str::to_owned),
             at: (time_ns != 0).then(|| Timestamp::from_millis(millis)),
             metadata,
         };

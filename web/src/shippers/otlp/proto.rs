@@ -6,14 +6,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value as Json};
 
 use super::{DEPTH_MAX, Record, Scope, double};
-use crate::{
-    body::value_room,
-    shippers::{
-        Refusal, Sink, Stop,
-        record::{Context, Notes, cut_to},
-        text,
-        wire::{Broken, Fields, Value},
-    },
+use crate::shippers::{
+    Refusal, Sink, Stop,
+    record::{Context, Notes, cut_to},
+    text,
+    wire::{Broken, Fields, Value},
 };
 
 /// Hands every record to `sink`.
@@ -33,13 +30,13 @@ pub fn decode<S: Sink>(bytes: &[u8], context: &Context, sink: &mut S) -> Result<
             };
             for record in messages(scope_logs, 2) {
                 let record = record?;
-                let record = match record.len() <= text::record_bytes_max(context) {
-                    true => {
-                        sink.pass(value_room(record.len())).map_err(Stop::Full)?;
+                let record = match room(record, context) {
+                    Some(room) => {
+                        sink.pass(room).map_err(Stop::Full)?;
                         read(record).map_err(refuse)?
                     }
                     // Too large to be taken apart: its beginning is kept.
-                    false => {
+                    None => {
                         let body = text::beginning_of(record, context, sink).map_err(Stop::Full)?;
                         Record { body: body.into(), ..Record::default() }
                     }
@@ -64,6 +61,13 @@ fn messages(bytes: &[u8], number: u32) -> impl Iterator<Item = Result<&[u8], Ref
     })
 }
 
+/// What a message takes as a value.
+fn room(bytes: &[u8], context: &Context) -> Option<usize> {
+    /// Begins a list of pairs inside of a value, and may stand for other things.
+    const PAIRS: u8 = 6 << 3 | 2;
+    text::room(bytes.len(), || bytes.iter().filter(|byte| **byte == PAIRS).count(), context)
+}
+
 /// Those of a resource or a scope; of one that is too large to be taken apart the beginning.
 fn attributes_of<S: Sink>(
     bytes: &[u8],
@@ -71,10 +75,10 @@ fn attributes_of<S: Sink>(
     context: &Context,
     sink: &mut S,
 ) -> Result<Map<String, Json>, Stop<S::Error>> {
-    if bytes.len() > text::record_bytes_max(context) {
+    let Some(room) = room(bytes, context) else {
         return Ok(cut_to(&text::beginning_of(bytes, context, sink).map_err(Stop::Full)?));
-    }
-    sink.pass(value_room(bytes.len())).map_err(Stop::Full)?;
+    };
+    sink.pass(room).map_err(Stop::Full)?;
     let mut attributes = Map::new();
     for attribute in messages(bytes, number) {
         pair(attribute?, &mut attributes, DEPTH_MAX).map_err(refuse)?;
@@ -132,7 +136,8 @@ fn pair(bytes: &[u8], to: &mut Map<String, Json>, depth: usize) -> Result<(), Br
 
 /// An `AnyValue`.
 fn any(bytes: &[u8], depth: usize) -> Result<Json, Broken> {
-    let depth = depth.checked_sub(1).ok_or(Broken)?;
+    // What is deeper stays packed.
+    let Some(depth) = depth.checked_sub(1) else { return Ok(STANDARD.encode(bytes).into()) };
     let mut any = Json::Null;
     for field in Fields::of(bytes) {
         any = match field? {
