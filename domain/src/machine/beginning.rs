@@ -57,8 +57,10 @@ impl Machine {
             if let Some(bucket) = &mut self.bucket {
                 bucket.reserve();
             }
-            self.in_flight
-                .insert(entry.seq, InFlight { entry, rest, is_probe, is_digest, is_sent: false, is_void: false });
+            self.in_flight.insert(
+                entry.seq,
+                InFlight { entry, rest, is_probe, is_digest, is_sent: false, is_void: false, is_elsewhere: false },
+            );
             effects.push(if is_digest { Effect::Digest(entry) } else { Effect::Attempt(entry) });
         }
     }

@@ -30,17 +30,19 @@ impl Machine {
     pub(super) fn finished_digest(
         &mut self,
         entry: Entry,
-        outcome: &Outcome,
+        (outcome, is_elsewhere): (&Outcome, bool),
         took: Duration,
         now: Timestamp,
         dice: &mut dyn Dice,
         effects: &mut Vec<Effect>,
     ) {
-        self.record(outcome, true, took, now, dice);
+        if !is_elsewhere {
+            self.record(outcome, true, took, now, dice);
+        }
         match outcome.class {
             Class::Ok => self.read_anew(),
             class => {
-                self.is_digest_refused = !class.is_retryable();
+                self.is_digest_refused = !class.is_retryable() && !is_elsewhere;
                 let at = self.unused(now);
                 // It is on record with the oldest, but must not use up its attempts.
                 if entry.attempts_in_round < self.settings.retry.attempts_max / 2 {
@@ -50,7 +52,7 @@ impl Machine {
                 }
             }
         }
-        self.disable_where_hopeless(outcome.status_code == Some(410), now, effects);
+        self.disable_where_hopeless(outcome.status_code == Some(410) && !is_elsewhere, now, effects);
     }
 
     /// What was held is settled, or read again. What is still under way from before the outage is settled, too, if the

@@ -20,11 +20,11 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         let Some(attempt) = self.landed(seq) else { return };
-        let InFlight { entry, rest, is_probe, is_digest, is_void, .. } = attempt;
+        let InFlight { entry, rest, is_probe, is_digest, is_void, is_elsewhere, .. } = attempt;
         if is_digest {
-            return self.finished_digest(entry, outcome, took, now, dice, effects);
+            return self.finished_digest(entry, (outcome, is_elsewhere), took, now, dice, effects);
         }
-        if !is_void {
+        if !is_void && !is_elsewhere {
             self.record(outcome, is_probe, took, now, dice);
         }
         let attempt = entry.attempts_in_round.saturating_add(1);
@@ -45,7 +45,8 @@ impl Machine {
                 false => self.settled(entry, verdict, effects),
             }
         }
-        self.disable_where_hopeless(verdict == Verdict::Dead(Reason::Gone), now, effects);
+        let is_gone = verdict == Verdict::Dead(Reason::Gone) && !is_elsewhere;
+        self.disable_where_hopeless(is_gone, now, effects);
     }
 
     pub(super) fn sent(&mut self, seq: Seq, now: Timestamp) {

@@ -78,6 +78,8 @@ struct InFlight {
     is_sent: bool,
     /// Its deliveries were settled otherwise.
     is_void: bool,
+    /// It went to where the endpoint was before: what it comes to says nothing of where it is now.
+    is_elsewhere: bool,
 }
 
 /// One endpoint's life.
@@ -239,6 +241,9 @@ impl Machine {
         let in_flight_changed = settings.in_flight_max != self.settings.in_flight_max;
         if is_new_target || settings.breaker != self.settings.breaker {
             self.breaker = Breaker::new(settings.breaker);
+        }
+        if is_new_target {
+            self.in_flight.values_mut().for_each(|attempt| attempt.is_elsewhere = true);
         }
         if is_new_target || in_flight_changed {
             self.window = Window::new(settings.in_flight_max);

@@ -69,6 +69,23 @@ fn gone_stops_everything_until_it_is_configured_anew() {
 }
 
 #[test]
+fn what_the_target_of_before_answers_says_nothing_of_the_new_one() {
+    let mut machine = idle_machine();
+    drive(&mut machine, Input::Fresh(vec![entry(1), entry(2)]), 1);
+    assert_eq!(machine.in_flight(), 2);
+    drive(&mut machine, Input::Configured { settings: settings(), is_new_target: true }, 2);
+    for (seq, status) in [(1, 410), (2, 500)] {
+        let outcome = Outcome::answered(status, None);
+        let effects = drive(&mut machine, Input::Finished { seq: Seq(seq), outcome, took: TOOK }, 3);
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Settle(..))), "{effects:?}");
+        assert!(!effects.contains(&Effect::Disable(Disabling::Gone)), "{effects:?}");
+    }
+    assert_eq!(machine.breaker.memory(), Breaker::new(settings().breaker).memory(), "its circuit has seen nothing");
+    let effects = drive(&mut machine, Input::Fresh(vec![entry(5)]), 4);
+    assert!(effects.contains(&Effect::Attempt(entry(5))), "{effects:?}");
+}
+
+#[test]
 fn an_attempt_asked_for_before_a_trip_may_not_begin_after_it() {
     let mut machine = idle_machine();
     let fresh: Vec<Entry> = (1..=30).map(entry).collect();
