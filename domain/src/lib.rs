@@ -13,6 +13,7 @@ pub mod egress;
 pub mod envelope;
 pub mod event;
 mod event_json;
+mod event_text;
 pub mod event_type;
 pub mod filter;
 pub mod format;

@@ -23,7 +23,7 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Received before.
     pub until: Option<Timestamp>,
-    /// This text stands somewhere in the event's JSON, in any (ASCII) case.
+    /// This text stands somewhere in the event, in any (ASCII) case: in its JSON, or in what a text of it says.
     pub text: Option<String>,
 }
 
@@ -37,12 +37,8 @@ impl EventQuery {
             && self.since.is_none_or(|since| head.received_at >= since)
             && self.until.is_none_or(|until| head.received_at < until)
             && self.event_type.as_ref().is_none_or(|pattern| pattern.matches(head.event_type.as_str()))
-            && self.text.as_deref().is_none_or(|text| holds(event.json().as_bytes(), text.as_bytes()))
+            && self.text.as_deref().is_none_or(|text| event.says(text))
     }
-}
-
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    needle.is_empty() || haystack.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
 /// Narrows [`Reads::deliveries`]. Members that are `None` or empty do not narrow.

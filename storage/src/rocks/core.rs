@@ -165,6 +165,11 @@ impl<T> Reply<T> {
     pub(super) fn send(self, answer: Result<T, Error>) {
         let _ = self.0.send(answer);
     }
+
+    /// Whether somebody still waits for it.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.0.is_closed()
+    }
 }
 
 /// A future answer and its other end.

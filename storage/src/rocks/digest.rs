@@ -38,8 +38,9 @@ pub(super) fn outline(core: &Core, endpoint: EndpointNo, n: usize) -> Result<Out
     }
     iter.status().map_err(read_error)?;
     let (first, last) = (seqs.front().copied(), seqs.back().copied());
-    let events = seqs.into_iter().map(|seq| core.event(seq)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Outline { count, upto, first, last, samples: events.into_iter().flatten().collect() })
+    // One that cannot be read must not keep the endpoint from being told of the others.
+    let samples = seqs.into_iter().filter_map(|seq| core.event(seq).ok().flatten()).collect();
+    Ok(Outline { count, upto, first, last, samples })
 }
 
 /// What a person asked for, also of what was counted since, is no alert that went stale.

@@ -4,9 +4,11 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
-use super::{OpenError, Options, keys::SCHEMA_VERSION};
+use super::{OpenError, Options, core::Core, keys::SCHEMA_VERSION};
 
 /// Names the format beside the database, so that a newer one is refused before anything is opened or changed. Written
 /// once the database has been made.
@@ -117,6 +119,29 @@ pub(super) fn shortage(options: &Options) -> Option<String> {
     let min = options.disk_free_min.unwrap_or_else(|| free_min(total));
     let path = options.path.display();
     (free < min).then(|| format!("{free} bytes are free at {path}, and {min} are kept free"))
+}
+
+/// How often the free disk space is looked at.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks at the free disk space now and then, so that events stop coming in before the disk is full: cursors and
+/// deliveries can then still be written.
+#[derive(Default)]
+pub(super) struct DiskGuard {
+    checked_at: Option<Duration>,
+    full: Option<Arc<str>>,
+}
+
+impl DiskGuard {
+    /// Why no more events are taken, as of a moment ago.
+    pub(super) fn check(&mut self, core: &Core) -> Option<Arc<str>> {
+        let now = core.clock.monotonic();
+        if self.checked_at.is_none_or(|at| now.saturating_sub(at) >= CHECK_EVERY) {
+            self.checked_at = Some(now);
+            self.full = shortage(&core.options).map(Into::into);
+        }
+        self.full.clone()
+    }
 }
 
 fn free_min(total: u64) -> u64 {

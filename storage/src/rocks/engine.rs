@@ -33,6 +33,8 @@ pub(super) struct Engine {
     pub(super) log_lane: Lane,
     /// Reads for people: they may take long.
     pub(super) list_lane: Lane,
+    /// For what may have to go through the whole log.
+    pub(super) search_lane: Lane,
     pub(super) _crew: Crew,
     pub(super) core: Arc<Core>,
     pub(super) _open: Open,
@@ -207,15 +209,15 @@ impl Catalog for Engine {
 
 impl Reads for Engine {
     fn events(&self, query: EventQuery) -> Pending<Page<Arc<Event>, Seq>> {
-        self.list_lane.run(move |core| lists::events(core, &query))
+        self.search_lane.run_while_wanted(move |core, is_wanted| lists::events(core, &query, is_wanted))
     }
 
     fn deliveries(&self, query: DeliveryQuery) -> Pending<Page<DeliveryRecord, (Seq, EndpointNo)>> {
-        self.list_lane.run(move |core| shelf::deliveries(core, &query))
+        self.search_lane.run(move |core| shelf::deliveries(core, &query))
     }
 
     fn shadowed(&self, endpoint: EndpointNo, before: Option<Seq>, limit: usize) -> Pending<Page<Arc<Event>, Seq>> {
-        self.list_lane.run(move |core| lists::shadowed(core, endpoint, before, limit))
+        self.search_lane.run(move |core| lists::shadowed(core, endpoint, before, limit))
     }
 
     fn scan(&self, after: Seq, n_max: usize, bytes_max: usize) -> Pending<Vec<Arc<Event>>> {

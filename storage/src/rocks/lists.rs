@@ -26,7 +26,15 @@ use crate::{DeliveryRecord, Error, EventQuery, Filling, LedgerLine, Page, ended_
 pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(3600);
 const END: [u8; 17] = [0xff; 17];
 
-pub(super) fn events(core: &Core, query: &EventQuery) -> Result<Page<Arc<Event>, Seq>, Error> {
+/// How many events are looked at before it is asked again whether somebody still waits.
+const LOOKED_AT: usize = 256;
+
+/// A search that nobody waits for any more ends.
+pub(super) fn events(
+    core: &Core,
+    query: &EventQuery,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Page<Arc<Event>, Seq>, Error> {
     let bounds = core.bounds();
     let mut end = query.before.unwrap_or(Seq::MAX).min(bounds.last.next());
     if let Some(until) = query.until {
@@ -37,7 +45,12 @@ pub(super) fn events(core: &Core, query: &EventQuery) -> Result<Page<Arc<Event>,
     if end > bounds.first {
         let mut iter = core.db.iter(Cf::Events, &keys::of_seq(bounds.first), &keys::of_seq(end));
         iter.seek_to_last();
+        let mut looked_at = 0;
         while let Some((key, value)) = iter.item().filter(|_| !shown.is_over) {
+            looked_at += 1;
+            if looked_at % LOOKED_AT == 0 && !is_wanted() {
+                return Err(Error::Stopped);
+            }
             let seq = keys::to_seq(key).ok_or_else(|| unreadable("event before", end))?;
             let event = core.decode(seq, value)?;
             if oldest.is_some_and(|oldest| event.head.received_at < oldest) {

@@ -178,6 +178,7 @@ fn start(core: Core, open: Open) -> io::Result<Engine> {
         queue: crew.hire("queue-keeper", &core, queue::run)?,
         log_lane: Lane(crew.hire("log-reader", &core, reads::run)?),
         list_lane: Lane(crew.hire("list-reader", &core, reads::run)?),
+        search_lane: Lane(crew.hire("search-reader", &core, reads::run)?),
         _crew: crew,
         core,
         _open: open,

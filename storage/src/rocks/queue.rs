@@ -20,6 +20,7 @@ use super::{
     core::{Core, Reply, unreadable},
     db::{Batch, Durable, read_error},
     digest::Digest,
+    disk::DiskGuard,
     keys::{self, Cf},
     purge::{Purge, put_marker},
     record::{self, Attempted, Cancelled, Dead, Ended, Match, Waiting},
@@ -126,6 +127,7 @@ pub(super) struct Keeper<'a> {
     ended: FxHashMap<EndpointNo, Ended>,
     settles: Settles<'a>,
     long: VecDeque<Long>,
+    guard: DiskGuard,
     /// The oldest event of which a delivery died since retention last looked.
     pub(super) died_from: Seq,
 }
@@ -145,7 +147,14 @@ impl<'a> Settles<'a> {
 impl<'a> Keeper<'a> {
     pub(super) fn new(core: &'a Core) -> Self {
         let ended = core.accounts.lock().iter().map(|(endpoint, account)| (*endpoint, account.ended)).collect();
-        Self { core, ended, settles: Settles::new(core), long: VecDeque::new(), died_from: Seq::MAX }
+        Self {
+            core,
+            ended,
+            settles: Settles::new(core),
+            long: VecDeque::new(),
+            guard: DiskGuard::default(),
+            died_from: Seq::MAX,
+        }
     }
 
     pub(super) fn handle(&mut self, job: Job) {
@@ -258,7 +267,11 @@ impl<'a> Keeper<'a> {
     }
 
     fn settle_one(&mut self, settlement: Settlement) -> Result<(), Error> {
-        let Settlement { endpoint, entry, attempt } = settlement;
+        let Settlement { endpoint, entry, mut attempt } = settlement;
+        if self.guard.check(self.core).is_some() {
+            // What a backlog's receivers answered would take the room that is kept free for settling it.
+            (attempt.response_headers, attempt.response_body) = Default::default();
+        }
         let key = keys::queue(endpoint, entry.seq);
         let Some(value) = self.core.db.get(Cf::Queue, key)? else { return Ok(()) };
         let stored = stored_entry(endpoint, entry.seq, &value)?

@@ -1,5 +1,5 @@
-//! Reading from the disk, off the caller's thread: two lanes, so that a person's long list never keeps the router
-//! waiting.
+//! Reading from the disk, off the caller's thread: three lanes, so that a person's long search keeps neither the router
+//! waiting nor the figures of everybody else.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -37,10 +37,22 @@ impl Lane {
         &self,
         work: impl FnOnce(&Core) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T> {
+        self.run_while_wanted(|core, _| work(core))
+    }
+
+    /// The same for long work, which is told whether somebody still waits for it. What nobody waits for is not begun.
+    pub(super) fn run_while_wanted<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Core, &dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
+    ) -> Pending<T> {
         let (reply, pending) = promise();
         let job = move |core: &Core| {
+            let is_wanted = || reply.is_wanted();
+            if !is_wanted() {
+                return;
+            }
             // One bad record is not the end of all reading.
-            let answer = panic::catch_unwind(AssertUnwindSafe(|| work(core)));
+            let answer = panic::catch_unwind(AssertUnwindSafe(|| work(core, &is_wanted)));
             reply.send(answer.unwrap_or_else(|_| Err(Error::Read("the reader panicked".into()))));
         };
         match self.0.send(Box::new(job)) {

@@ -7,7 +7,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, mpsc},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use loghorn_domain::{Event, EventId, NewEvent, Seq, Timestamp};
 use super::{
     core::{Core, Reply, unreadable},
     db::{Batch, Durable},
-    disk,
+    disk::DiskGuard,
     keys::{self, Cf},
     record,
 };
@@ -24,7 +23,6 @@ use crate::{Appended, Error, Revision};
 
 const ROUND_EVENTS_MAX: usize = 4096;
 const ROUND_BYTES_MAX: usize = 8 << 20;
-const DISK_CHECK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) enum Job {
     Append { events: Vec<NewEvent>, reply: Reply<Vec<Appended>> },
@@ -44,25 +42,6 @@ pub(super) fn run(core: &Core, jobs: &mpsc::Receiver<Job>) {
             round.take(job);
         }
         round.commit();
-    }
-}
-
-/// Looks at the free disk space now and then, so that events stop coming in before the disk is full: cursors and
-/// deliveries can then still be written.
-#[derive(Default)]
-struct DiskGuard {
-    checked_at: Option<Duration>,
-    full: Option<Arc<str>>,
-}
-
-impl DiskGuard {
-    fn check(&mut self, core: &Core) -> Option<Arc<str>> {
-        let now = core.clock.monotonic();
-        if self.checked_at.is_none_or(|at| now.saturating_sub(at) >= DISK_CHECK_EVERY) {
-            self.checked_at = Some(now);
-            self.full = disk::shortage(&core.options).map(Into::into);
-        }
-        self.full.clone()
     }
 }
 
