@@ -24,6 +24,7 @@ use loghorn_domain::{
 use loghorn_storage::{Error as StoreError, Queued, Stretch};
 
 use rustc_hash::FxHashMap;
+use tokio::task::JoinHandle;
 
 use self::attempts::Finished;
 use crate::{
@@ -100,6 +101,8 @@ pub(crate) struct DeliveryActor {
     announced: Announced,
     dice: Box<dyn Dice>,
     payloads: FxHashMap<Seq, Arc<Event>>,
+    /// Attempts on their way.
+    sending: FxHashMap<Seq, JoinHandle<()>>,
     live: Arc<Live>,
     timer: Option<(Timestamp, SpawnHandle)>,
     settler: Rc<Settler>,
@@ -131,6 +134,7 @@ impl DeliveryActor {
             announced: Announced::default(),
             dice: shared.random.dice(),
             payloads: FxHashMap::default(),
+            sending: FxHashMap::default(),
             timer: None,
             settler: Settler::of_this_thread(&shared.store.queue, shared.fence, &shared.changes.feed),
             is_draining: false,
@@ -358,7 +362,7 @@ impl Handler<Fresh> for DeliveryActor {
         for event in &events {
             self.keep(event);
             let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
-            entries.push(Entry::fresh(event.seq, event.head.received_at, origin));
+            entries.push(self.shared.steady(Entry::fresh(event.seq, event.head.received_at, origin)));
         }
         self.tell(Input::Fresh(entries), None, context);
         self.forget_what_is_not_held(events.iter().map(|event| event.seq));
@@ -411,6 +415,8 @@ impl Handler<Stop> for DeliveryActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        // Whoever asked is told that nothing more is sent.
+        self.sending.drain().for_each(|(_, sending)| sending.abort());
         self.live.reset();
         self.places.forget(self.endpoint);
         context.stop();
@@ -434,7 +440,7 @@ impl Handler<Fetched> for DeliveryActor {
             self.keep(event);
         }
         let seqs: Vec<Seq> = entries.iter().map(|queued| queued.entry.seq).collect();
-        let entries = entries.into_iter().map(|queued| queued.entry).collect();
+        let entries = entries.into_iter().map(|queued| self.shared.steady(queued.entry)).collect();
         self.tell(Input::Fetched { lease, entries, is_end }, None, context);
         self.forget_what_is_not_held(seqs);
     }

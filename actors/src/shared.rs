@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, egress, notice::Subject};
+use loghorn_domain::{Clock, EndpointNo, Seq, Timestamp, delivery::Entry, egress, notice::Subject};
 use loghorn_storage::{Error as StoreError, Fence, Store};
 
 use crate::{
@@ -59,4 +59,29 @@ impl Shared {
     pub(crate) fn steady_now(&self) -> Timestamp {
         self.epoch.0.plus(self.clock.monotonic().saturating_sub(self.epoch.1))
     }
+
+    /// An entry as schedules have it: where steady and wall clock have parted since the start, when its round began by the
+    /// steady one. Else all that comes after the wall clock was set would be too old, or not yet there. What was queued
+    /// before that may count as younger than it is, never as older.
+    pub(crate) fn steady(&self, entry: Entry) -> Entry {
+        let (steady, wall) = (self.steady_now(), self.clock.now());
+        if is_step(steady, wall) {
+            Entry { queued_at: entry.queued_at.plus(steady.since(wall)).min(steady), ..entry }
+        } else {
+            entry
+        }
+    }
+
+    /// An entry as it is on record, by the wall clock: [`Self::steady`] undone.
+    pub(crate) fn on_record(&self, entry: Entry) -> Entry {
+        let (steady, wall) = (self.steady_now(), self.clock.now());
+        let queued_at = entry.queued_at.plus(wall.since(steady)).minus(steady.since(wall));
+        if is_step(steady, wall) { Entry { queued_at, ..entry } } else { entry }
+    }
+}
+
+/// Whether two readings lie further apart than they do anyway.
+fn is_step(a: Timestamp, b: Timestamp) -> bool {
+    const STEP_MIN: Duration = Duration::from_secs(1);
+    a.since(b).max(b.since(a)) >= STEP_MIN
 }

@@ -286,7 +286,7 @@ impl Subscriptions {
         let (this, id, now) = (self.clone(), id.clone(), self.clock.now());
         to_the_end(async move {
             let delete = |subscription: &mut Subscription| {
-                subscription.deleted_at = Some(now);
+                subscription.delete(now);
                 Ok(())
             };
             let deleted = this.change_now(&id, version, delete).await?;

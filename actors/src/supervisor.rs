@@ -195,7 +195,9 @@ impl SupervisorActor {
     }
 
     fn remove_what_is_old(&self) {
-        let (now, keep) = (self.shared.clock.now(), self.shared.options.retention);
+        // A wall clock that is set forward must not make everything old at once.
+        let now = self.shared.clock.now().min(self.shared.steady_now());
+        let keep = self.shared.options.retention;
         let trimmed = self.shared.store.log.trim(now.minus(keep.events), now.minus(keep.deliveries));
         actix_rt::spawn(async move {
             match trimmed.await {
@@ -296,10 +298,9 @@ impl Handler<EndpointsDeleted> for SupervisorActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, EndpointsDeleted(endpoints): EndpointsDeleted, _: &mut Self::Context) -> Self::Result {
+        let mut stopping = Vec::new();
         for endpoint in &endpoints {
-            if let Some(actor) = self.shared.directory.remove_actor(*endpoint) {
-                actor.do_send(Stop);
-            }
+            stopping.extend(self.shared.directory.remove_actor(*endpoint).map(|actor| actor.send(Stop)));
             self.shared.circuits.keep(*endpoint, None);
             self.shared.circuit_changes.forget(*endpoint);
         }
@@ -307,6 +308,7 @@ impl Handler<EndpointsDeleted> for SupervisorActor {
         let passed = async move {
             // A router that just died queues nothing either.
             let _ = router.send(Barrier).await;
+            futures_util::future::join_all(stopping).await;
         };
         let purge = move |(), this: &mut Self, _: &mut Self::Context| endpoints.iter().for_each(|no| this.purge(*no));
         Box::pin(passed.into_actor(self).map(purge))

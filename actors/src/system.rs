@@ -428,7 +428,9 @@ impl System {
         let components =
             vec![subscriptions, degraded("delivery_engine", delivery), degraded("event_listener", router), store];
         let is_healthy = components.iter().all(|component| component.state == "ready");
-        Health { is_healthy, is_ready: ready && draining.is_none(), components }
+        // One that is being restarted takes nothing, so others are asked meanwhile.
+        let is_ready = ready && draining.is_none() && self.ingest.is_connected();
+        Health { is_healthy, is_ready, components }
     }
 
     /// What happened to circuits lately.

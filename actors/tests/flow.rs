@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -17,15 +17,19 @@ use loghorn_domain::{
 use loghorn_storage::{Catalog, Error as StoreError, Pending, Record, Revision, Store, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-struct TestClock(Instant);
+/// Whose wall clock can be set.
+struct TestClock {
+    began: Instant,
+    wall_ms: Arc<AtomicI64>,
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000).plus(self.0.elapsed())
+        Timestamp::from_millis(self.wall_ms.load(Ordering::Relaxed)).plus(self.began.elapsed())
     }
 
     fn monotonic(&self) -> Duration {
-        self.0.elapsed()
+        self.began.elapsed()
     }
 }
 
@@ -52,6 +56,12 @@ async fn system() -> System {
 }
 
 async fn system_over(store: Store) -> System {
+    system_by(store, Arc::new(AtomicI64::new(START_MS))).await
+}
+
+const START_MS: i64 = 1_700_000_000_000;
+
+async fn system_by(store: Store, wall_ms: Arc<AtomicI64>) -> System {
     let options = Options {
         ingest_queue_bytes: 1 << 20,
         limits: Limits::default(),
@@ -68,7 +78,8 @@ async fn system_over(store: Store) -> System {
     let random = Arc::new(Counting(AtomicU64::new(1)));
     let master = MasterSource::Environment(Key::new([7; 32]));
     let vault = Arc::new(Vault::open(store.clone(), random.clone(), master).await.unwrap());
-    System::start(store, Arc::new(TestClock(Instant::now())), random, vault, options).await.unwrap()
+    let clock = Arc::new(TestClock { began: Instant::now(), wall_ms });
+    System::start(store, clock, random, vault, options).await.unwrap()
 }
 
 /// Answers each request with 200; how many came.
@@ -141,6 +152,46 @@ async fn a_deleted_subscription_gets_nothing_more() {
     append(&system, 5).await;
     until(|| system.routed_seq().0 == 10).await;
     assert_eq!((count.load(Ordering::Relaxed), system.delivery_stats(None).total), (0, 5));
+}
+
+#[actix_rt::test]
+async fn what_is_on_its_way_to_a_deleted_subscription_is_broken_off() {
+    let system = system().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let mut spec = spec(&url);
+    spec.headers = serde_json::from_value(serde_json::json!({"x-api-key": "hunter2"})).unwrap();
+    let made = system.subscriptions().create(spec, None).await.unwrap();
+    append(&system, 1).await;
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut buffer = vec![0; 65536];
+    assert!(stream.read(&mut buffer).await.unwrap() > 0);
+    system.subscriptions().delete(&made.id, None).await.unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    until(|| system.delivery_stats(None).cancelled == 1).await;
+    // What it was let in with is forgotten.
+    let left = system.subscriptions().by_endpoint(made.endpoint).unwrap();
+    assert!(left.spec.headers.is_empty() && left.secret != made.secret);
+}
+
+#[actix_rt::test]
+async fn a_batch_waits_as_long_as_it_may_though_the_clock_is_set() {
+    let wall_ms = Arc::new(AtomicI64::new(START_MS));
+    let system = system_by(memory::open(7, Duration::from_secs(3600)), wall_ms.clone()).await;
+    let (url, count) = receiver().await;
+    let batch = serde_json::json!({"max_events": 3, "max_wait": "5s"});
+    let spec = serde_json::json!({"name": "n", "url": url, "events": ["log.error"], "batch": batch});
+    system.subscriptions().create(Spec::from_json(spec).unwrap(), None).await.unwrap();
+    for (n, step) in [3_600_000, -7_200_000, 7_200_000].into_iter().enumerate() {
+        wall_ms.fetch_add(step, Ordering::Relaxed);
+        for _ in 0..3 {
+            append(&system, 1).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        until(|| system.delivery_stats(None).delivered == 3 * (n as u64 + 1)).await;
+        assert_eq!(count.load(Ordering::Relaxed), n + 1, "after {step} ms");
+    }
 }
 
 /// A catalogue whose writes take a while.

@@ -375,6 +375,15 @@ impl Subscription {
         }
     }
 
+    /// Deletes it. Its name and URL stay, for what is on record of it; what it let in with, and what it asked for, go.
+    pub fn delete(&mut self, at: Timestamp) {
+        let Spec { filters, format, template, pagerduty, opsgenie, headers, auth, tls, .. } = &mut self.spec;
+        (*filters, *format, *headers) = Default::default();
+        (*template, *pagerduty, *opsgenie, *auth, *tls) = Default::default();
+        (self.secret, self.rotation) = (Secret::generated(Default::default()), None);
+        self.deleted_at = Some(at);
+    }
+
     /// What it does at present.
     pub fn state(&self) -> State {
         if !self.is_active() {

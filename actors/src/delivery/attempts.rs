@@ -115,7 +115,7 @@ impl DeliveryActor {
         let traces = webhook.traceparent.as_ref().and_then(|_| self.shared.options.traces.clone());
         let traces = traces.map(|traces| (traces, self.subscription.clone(), entry.attempts_total));
         let place = place.used();
-        actix_rt::spawn(async move {
+        let sending = actix_rt::spawn(async move {
             // Whatever happens in here, the answer goes out when it is dropped, and before it the place comes back.
             let mut answer = answer;
             let _place = place;
@@ -125,6 +125,7 @@ impl DeliveryActor {
             }
             answer.report = Some(Report { batch: batched, own: webhook.own, ..report });
         });
+        self.sending.insert(seq, sending);
     }
 
     /// How an attempt ended whose event could not be had; `None`: it is tried again, for the store may recover.
@@ -150,6 +151,7 @@ impl DeliveryActor {
             self.shared.notices.dead_lettered(self.endpoint, letter);
         }
         let attempt = report.into_attempt(entry.attempts_total.saturating_add(1), verdict);
+        let entry = self.shared.on_record(entry);
         self.settler.push(Settlement { endpoint: self.endpoint, entry, attempt });
     }
 }
@@ -209,6 +211,7 @@ impl Handler<Finished> for DeliveryActor {
     type Result = ();
 
     fn handle(&mut self, Finished { seq, report }: Finished, context: &mut Self::Context) {
+        self.sending.remove(&seq);
         for entry in self.machine.batch(seq) {
             self.payloads.remove(&entry.seq);
         }

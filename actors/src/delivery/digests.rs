@@ -46,7 +46,7 @@ impl DeliveryActor {
             }
         };
         let (sender, settler, place) = (self.sender.clone(), self.settler.clone(), place.used());
-        actix_rt::spawn(async move {
+        let sending = actix_rt::spawn(async move {
             // As in `post`: the place comes back before the answer goes out.
             let mut answer = answer;
             let _place = place;
@@ -84,5 +84,6 @@ impl DeliveryActor {
             }
             answer.report = Some(report);
         });
+        self.sending.insert(first.seq, sending);
     }
 }
