@@ -234,6 +234,7 @@ async fn a_repeat_with_the_same_key_makes_nothing_new() {
     assert!(statuses.contains(&201) && statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
     let repeat = make().await;
     assert_eq!((repeat.status, repeat.json["secret"].is_string()), (201, true));
+    assert_eq!((repeat.header("idempotency-replayed"), repeat.header("location").is_empty()), ("true", false));
     let other = send(&server, "POST", SUBS, &[("idempotency-key", "k")], subscription("b")).await;
     assert_eq!(other.status, 409, "{}", other.json);
     // A creation that was refused does not use its key up.
@@ -241,6 +242,24 @@ async fn a_repeat_with_the_same_key_makes_nothing_new() {
     assert_eq!(send(&server, "POST", SUBS, &bad, json!({"name": "x"})).await.status, 422);
     assert_eq!(send(&server, "POST", SUBS, &bad, subscription("c")).await.status, 201);
     assert_eq!(walk(&server, SUBS, 500).await.len(), 2);
+
+    // Every other write has it too, and each of its own.
+    let path = format!("{SUBS}/{}/secrets/rotate", repeat.json["id"].as_str().unwrap());
+    let rotate = || send(&server, "POST", &path, &[("idempotency-key", "k")], json!({"overlap": "1h"}));
+    let (first, second) = (rotate().await, rotate().await);
+    assert_eq!((first.status, &first.json), (200, &second.json));
+    let anew = send(&server, "POST", &path, &[], json!({"overlap": "1h"})).await;
+    assert!(anew.json["number"].as_u64() == first.json["number"].as_u64().map(|number| number + 1), "{}", anew.json);
+    let keys =
+        || send(&server, "POST", "/api/v1/keys", &[("idempotency-key", "k")], json!({"name": "a", "scope": "read"}));
+    assert_eq!(keys().await.json["key"], keys().await.json["key"]);
+    assert_eq!(walk(&server, "/api/v1/keys", 500).await.len(), 1);
+    let test = format!("{SUBS}/{}/test", repeat.json["id"].as_str().unwrap());
+    let send_test = || call(&server, "POST", &test, &[("idempotency-key", "k")], "");
+    let (first, second) = futures_util::future::join(send_test(), send_test()).await;
+    let statuses = [first.status, second.status];
+    assert!(statuses.contains(&202) && statuses.iter().all(|status| [202, 409].contains(status)), "{statuses:?}");
+    assert_eq!(send(&server, "POST", &path, &[("idempotency-key", "two words")], json!({})).await.status, 400);
 }
 
 #[actix_rt::test]
@@ -476,4 +495,31 @@ async fn the_description_is_the_committed_one_and_names_every_route() {
     }
     let body = &served["paths"][SUBS]["post"]["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(body["$ref"], "#/components/schemas/SubscriptionBody");
+}
+
+#[actix_rt::test]
+async fn the_plain_signature_is_switched_off_by_null_and_a_new_secret_is_shown_for_standard_verifiers_too() {
+    let server = Loghorn::start().await;
+    let own = json!({"secret": "my-own-secret-0123", "signature_header": "X-Hub-Signature-256"});
+    let mut spec = subscription("own");
+    spec.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+    let made = send(&server, "POST", SUBS, &[], spec).await;
+    assert_eq!((made.status, &made.json["secret"]), (201, &json!("my-own-secret-0123")));
+    assert_eq!(made.json["whsec"], "whsec_bXktb3duLXNlY3JldC0wMTIz");
+    let path = format!("{SUBS}/{}", made.json["id"].as_str().unwrap());
+    let off = send(&server, "PATCH", &path, &[], json!({"signature_header": null})).await;
+    assert_eq!((off.status, &off.json["signature_header"]), (200, &Value::Null));
+    let other = send(&server, "PATCH", &path, &[], json!({"description": "still off"})).await;
+    assert_eq!((&other.json["signature_header"], other.json.get("whsec")), (&Value::Null, None));
+}
+
+#[actix_rt::test]
+async fn a_search_finds_text_however_its_sender_wrote_it() {
+    let server = Loghorn::start().await;
+    let body = br#"{"message":"said \"no\"","metadata":{"name":"M\u00fcller","path":"C:\\logs"}}"#.to_vec();
+    assert_eq!(call(&server, "POST", EVENTS, &[("content-type", "application/json")], body).await.status, 202);
+    for (text, count) in [("M%C3%BCller", 1), ("said%20%22no%22", 1), ("c:%5Clogs", 1), ("Muller", 0)] {
+        let page = server.get(&format!("/api/v1/events?q={text}")).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{text}");
+    }
 }

@@ -66,6 +66,15 @@ async fn a_circuit_stays_open_over_a_restart_and_obeys_a_person() {
     );
     let path = format!("/api/v1/subscriptions/{id}/circuit");
     assert_eq!(loghorn.post(&path, &json!({"action": "shut"})).await.0, 422);
+    // A probe that nothing would come of is refused, with why.
+    let refused = async |why: &str| {
+        let (status, problem) = loghorn.post(&path, &json!({"action": "probe"})).await;
+        assert!(status == 409 && problem["detail"].as_str().unwrap().contains(why), "{status} {problem}");
+    };
+    refused("the circuit is closed").await;
+    act(&loghorn, &id, "open").await;
+    loghorn.post(&format!("/api/v1/subscriptions/{id}/pause"), &json!({})).await;
+    refused("paused").await;
     assert_eq!(loghorn.post("/api/v1/subscriptions/sub_x/circuit", &json!({"action": "open"})).await.0, 404);
 }
 

@@ -137,6 +137,7 @@ async fn act(context: &Context, args: &NameArgs, action: &str, so: &str) -> Resu
         Some(region) => (format!("{name} in {region}"), regions.get(region).unwrap_or(&own)),
         None => (name.to_owned(), &own),
     };
+    let so = if action == "probe" && standing.waiting == 0 { "the next delivery decides" } else { so };
     let sentence = format!("{GOOD} {} is {}; {so}", plain(&of), coloured(&plain(&standing.circuit)));
     context.out.done(&answer.body, &shown.id, &[&shown.id, name, &standing.circuit], &sentence)?;
     Ok(Exit::Ok)

@@ -187,7 +187,7 @@ impl CreateArgs {
         // The secret goes to one place only.
         let body = match (&path, serde_json::from_str::<Value>(body)) {
             (Some(_), Ok(Value::Object(mut object))) => {
-                object.remove("secret");
+                ["secret", "whsec"].iter().for_each(|member| drop(object.remove(*member)));
                 Value::Object(object).to_string()
             }
             _ => body.to_owned(),

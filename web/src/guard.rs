@@ -20,6 +20,7 @@ use crate::{
     auth::{self, Call},
     cors,
     error::Error,
+    idempotency::{self, Place},
     note::Note,
     shippers::refusals::Dialect,
     unread::{Answer, Unread},
@@ -69,8 +70,13 @@ pub(crate) async fn guard(
             request.into_response(answer)
         }
         Ok(()) => {
+            let place = Place::of(&call, &request);
             request.extensions_mut().insert(call);
-            next.call(request).await?.map_into_boxed_body()
+            match place {
+                Ok(None) => next.call(request).await?.map_into_boxed_body(),
+                Ok(Some(place)) => idempotency::once(&state, place, request, next).await?,
+                Err(error) => request.into_response(error.error_response()),
+            }
         }
     };
     if let Some(note) = note {

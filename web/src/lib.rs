@@ -11,6 +11,7 @@ mod dashboard;
 mod elements;
 pub mod error;
 mod guard;
+mod idempotency;
 mod json;
 mod lists;
 mod live;
@@ -74,7 +75,7 @@ pub struct State {
     pub(crate) system: System,
     pub(crate) options: Arc<Options>,
     pub(crate) ledger: Arc<api::ledger::Cache>,
-    pub(crate) made: Arc<api::creations::Made>,
+    pub(crate) answers: Arc<idempotency::Answers>,
     pub(crate) receiver: Arc<receiver::Receiver>,
     pub(crate) live: Arc<api::live::Live>,
     /// Places of live sockets.
@@ -105,7 +106,7 @@ impl State {
             system,
             options: Arc::new(options),
             ledger: Arc::default(),
-            made: Arc::default(),
+            answers: Arc::default(),
             receiver: Arc::default(),
             live: Arc::default(),
             sockets: Arc::new(Semaphore::new(live::SOCKETS_MAX)),

@@ -2241,6 +2241,8 @@ export interface components {
                  * @description Grows with each change; also in the ETag.
                  */
                 version: number;
+                /** @description The same as verifiers of Standard Webhooks take it, `whsec_` and base64; only with `secret`. */
+                whsec?: string | null;
             } & {
                 [key: string]: unknown;
             })[];
@@ -2717,6 +2719,8 @@ export interface components {
              * @description Grows with each change; also in the ETag.
              */
             version: number;
+            /** @description The same as verifiers of Standard Webhooks take it, `whsec_` and base64; only with `secret`. */
+            whsec?: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -2838,7 +2842,10 @@ export interface components {
             /** @description In the order of their ids in the query; those that are no more are left out. */
             items: components["schemas"]["Figures"][];
         };
-        /** @description What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default. */
+        /**
+         * @description What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default;
+         *     `signature_header` alone has a meaning for it, none.
+         */
         SubscriptionPatch: components["schemas"]["Optional"] & {
             /** @description Event types and patterns. */
             events?: string[] | null;

@@ -66,13 +66,13 @@ export function HealthState({ health }: { health: Health }) {
   return <State word={word} tone={tone} icon={icon} />
 }
 
-/** `in 13 s`, counting down. */
+/** `in 13 s`, counting down. What is due is not under way yet: its endpoint may be paused, or its circuit open. */
 function Countdown({ at }: { at: number }) {
   const now = useNow()
   const left = at - now
   return (
     <span className="cut" title={iso(at)} style={{ fontWeight: 400 }}>
-      {left <= 0 ? "now" : left < 60_000 ? `in ${Math.ceil(left / 1000)} s` : `in ${countdown(at, now)}`}
+      {left <= 0 ? "is due" : left < 60_000 ? `in ${Math.ceil(left / 1000)} s` : `in ${countdown(at, now)}`}
     </span>
   )
 }

@@ -44,6 +44,12 @@ describe("a plan", () => {
     expect(planOf(JSON.stringify({ items: [gateway] }), [gateway])).toMatchObject([{ kind: "same" }])
   })
 
+  it("keeps that there is to be no plain signature", () => {
+    const lake = "- {name: lake, url: 'https://lake.example/hook', events: ['**'], signature_header: null, timeout: null}"
+    const body = { name: "lake", url: "https://lake.example/hook", events: ["**"], signature_header: null }
+    expect(planOf(lake, [gateway])).toEqual([{ kind: "create", name: "lake", members: [], body }])
+  })
+
   it("takes out of a filter what the file does not have", () => {
     const text = yaml([{ ...specOf(gateway), filters: { source: "payment-.*" } }])
     expect(planOf(text, [gateway])).toMatchObject([

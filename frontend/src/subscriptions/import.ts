@@ -83,7 +83,10 @@ function entriesOf(parsed: unknown): unknown[] {
 }
 
 function withoutNull(body: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== undefined))
+  // A null is a member that is not there; but no plain signature is said by one.
+  const isSaid = ([key, value]: [string, unknown]) =>
+    value !== undefined && (value !== null || key === "signature_header")
+  return Object.fromEntries(Object.entries(body).filter(isSaid))
 }
 
 /** Equal as JSON, whatever the order of members; a member that is null is one that is not there. */

@@ -132,8 +132,28 @@ pub(crate) async fn act(
             vec![found.regions.get(&name).copied().ok_or_else(none)?]
         }
     };
+    if action == Action::Probe {
+        may_probe(&state, &found, &endpoints)?;
+    }
     // One that nobody works for keeps none of the others.
     let acts = endpoints.into_iter().map(|endpoint| state.system.act_on_circuit(endpoint, action));
     futures_util::future::join_all(acts).await.into_iter().collect::<Result<(), _>>()?;
     Ok(HttpResponse::Ok().json(shown(&state, &found)))
+}
+
+/// Whether a probe would be one: something holds back even that, or there is nothing to find out.
+fn may_probe(state: &State, subscription: &Subscription, endpoints: &[EndpointNo]) -> Result<(), Error> {
+    let refuse = |detail: &str, remedy: &str| Err(Error::conflict(detail, remedy));
+    let is_closed = |no: &EndpointNo| state.system.directory().live(*no).circuit().0 == breaker::Circuit::Closed;
+    if !subscription.is_active() {
+        refuse("the subscription is disabled: nothing is attempted", "enable it first: POST …/resume")
+    } else if subscription.paused {
+        refuse("the subscription is paused: nothing is attempted", "resume it first: POST …/resume")
+    } else if state.system.dispatch_paused_since().is_some() {
+        refuse("dispatch is paused: nothing is attempted", "resume it first: POST /api/v1/dispatch/resume")
+    } else if endpoints.iter().all(is_closed) {
+        refuse("the circuit is closed: attempts are made as ever", "try the receiver with a test event: POST …/test")
+    } else {
+        Ok(())
+    }
 }

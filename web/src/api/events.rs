@@ -17,6 +17,7 @@ use crate::{
     body::{self, Reading, Room, value_room},
     elements::{Broken, Elements},
     error::Error,
+    idempotency,
     lists::{self, Query},
 };
 
@@ -63,7 +64,7 @@ pub(crate) async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
     Query::read(&request, &[])?;
-    let key = idempotency_key(&request)?;
+    let key = idempotency::key(request.headers())?;
     let body::Body { bytes, room } =
         body::read(&state, &request, payload, state.options.body_bytes_max, Reading::Strict).await?;
     let is_lines = request.content_type().to_ascii_lowercase().contains("ndjson");
@@ -104,16 +105,6 @@ pub(crate) fn summary(appended: &[Appended]) -> AcceptedMany {
         first_seq: appended.iter().map(|one| one.seq.0).min(),
         last_seq: appended.iter().map(|one| one.seq.0).max(),
     }
-}
-
-/// What makes a repeat of the request known as one.
-pub(crate) fn idempotency_key(request: &HttpRequest) -> Result<Option<EventId>, Error> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
-    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
-    let bad = || {
-        Error::malformed("Idempotency-Key: expected 1 to 128 visible ASCII characters", "send a shorter or plainer key")
-    };
-    parsed.map(Some).ok_or_else(bad)
 }
 
 /// What a body must look like.
@@ -169,7 +160,7 @@ impl Parsing {
 
     /// Takes event number `index`.
     fn take(&mut self, index: usize, part: &str) -> Result<(), Error> {
-        self.room.pass(value_room(part.len()))?;
+        self.room.pass(value_room(part.as_ref()))?;
         match self.sealed(index, part) {
             Ok(event) => {
                 self.room.add(&event)?;

@@ -6,7 +6,6 @@ pub mod backup;
 pub mod check;
 pub mod circuit;
 pub mod config;
-pub(crate) mod creations;
 pub mod dead_letter_groups;
 pub mod dead_letters;
 pub mod deliveries;

@@ -23,7 +23,8 @@ pub struct SubscriptionBody {
     pub secret: Option<String>,
 }
 
-/// What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default.
+/// What is to be changed of a subscription: a JSON merge patch (RFC 7396), so `null` puts a member back to its default;
+/// `signature_header` alone has a meaning for it, none.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SubscriptionPatch {
     /// A name for people; 1–200 characters.

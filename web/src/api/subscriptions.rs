@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Page, circuit,
-    creations::Made,
-    events,
+    Page, circuit, events,
     kept::Kept,
     subscription_body::{SubscriptionBody, SubscriptionPatch},
 };
@@ -49,6 +47,9 @@ pub struct Shown {
     /// What its webhooks are signed with; only in the answer to its creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// The same as verifiers of Standard Webhooks take it, `whsec_` and base64; only with `secret`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whsec: Option<String>,
 }
 
 /// What a test event became.
@@ -97,6 +98,7 @@ pub(super) fn shown(state: &State, subscription: &Subscription) -> Shown {
         created_at: subscription.created_at.to_string(),
         updated_at: subscription.updated_at.to_string(),
         secret: None,
+        whsec: None,
     }
 }
 
@@ -166,30 +168,15 @@ pub(crate) async fn create(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
-    let key = events::idempotency_key(&request)?;
     let mut object = object(&state, &request, payload).await?;
-    let begun = key.map(|key| Made::begin(&state, &key, &object)).transpose()?;
-    let reserved = match begun {
-        Some(Err(made)) => return Ok(created(&state, &made)),
-        Some(Ok(reserved)) => Some(reserved),
-        None => None,
-    };
     let secret = own_secret(&mut object)?;
-    let (spec, subscriptions) = (spec(object)?, state.system.subscriptions().clone());
-    // A task of its own: the key must be noted also where the client goes away meanwhile.
-    let creating = actix_web::rt::spawn(async move {
-        let made = subscriptions.create(spec, secret).await?;
-        if let Some(reserved) = reserved {
-            reserved.done(&made.id);
-        }
-        Ok::<_, Error>(made)
-    });
-    let made = creating.await.map_err(|_| Error::unavailable("interrupted", "the creation was interrupted"))??;
+    let made = state.system.subscriptions().create(spec(object)?, secret).await?;
     Ok(created(&state, &made))
 }
 
 fn created(state: &State, made: &Subscription) -> HttpResponse {
-    let shown = Shown { secret: Some(made.secret.reveal().to_owned()), ..shown(state, made) };
+    let (secret, whsec) = (made.secret.reveal().to_owned(), made.secret.as_whsec());
+    let shown = Shown { secret: Some(secret), whsec: Some(whsec), ..shown(state, made) };
     let location = format!("/api/v1/subscriptions/{}", made.id);
     HttpResponse::Created()
         .insert_header((header::LOCATION, location))
@@ -282,7 +269,12 @@ pub(super) fn patched(found: &Subscription, mut patch: Map<String, Value>) -> Re
             patch.entry(member).or_insert(Value::Null);
         }
     }
+    // Its default is a header, and `null` is none.
+    let is_unsigned = patch.get("signature_header").is_some_and(Value::is_null);
     merge(&mut merged, Value::Object(patch));
+    if is_unsigned {
+        merged["signature_header"] = Value::Null;
+    }
     let spec = Spec::from_json(merged).map_err(Error::invalid)?;
     kept.check(&found.spec, &spec)?;
     Ok(spec)
