@@ -31,6 +31,7 @@ mod phases;
 mod places;
 mod receiver_tls;
 mod resolver;
+mod retention;
 mod rotations;
 mod router;
 mod sender;
@@ -64,6 +65,7 @@ pub use keys::{Holder, KEYS_MAX, KeyError, Keys};
 pub use master::{MASTER_FILE, MasterError, Source as MasterSource};
 pub use metrics::Metrics;
 pub use names::{SERVERS_MAX as NAMESERVERS_MAX, unresolved};
+pub use retention::Retention;
 pub use series::{MINUTES_KEPT, Series, Sum, minute_of};
 pub use sessions::{LINK_MAX, SESSION_MAX, Session, Sessions};
 pub use subscriptions::{ChangeError, Subscriptions};
@@ -137,21 +139,5 @@ impl Default for DeliveryOptions {
             disable_after: Duration::from_secs(5 * 24 * 3600),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         }
-    }
-}
-
-/// How long things are kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Retention {
-    /// Events.
-    pub events: Duration,
-    /// Ended deliveries, their attempts, and dead letters.
-    pub deliveries: Duration,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-        Self { events: WEEK, deliveries: WEEK }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     changes::Changes,
     delivery::{DeliveryActor, Drain, Reconfigure, Rewound, Stop},
     ingest::IngestActor,
+    retention,
     router::{Barrier, Halt, RouterActor},
     shared::Shared,
     slot::Slot,
@@ -195,14 +196,10 @@ impl SupervisorActor {
     }
 
     fn remove_what_is_old(&self) {
-        // A wall clock that is set forward must not make everything old at once.
-        let now = self.shared.clock.now().min(self.shared.steady_now());
-        let keep = self.shared.options.retention;
-        let trimmed = self.shared.store.log.trim(now.minus(keep.events), now.minus(keep.deliveries));
+        let shared = self.shared.clone();
         actix_rt::spawn(async move {
-            match trimmed.await {
-                Ok(bounds) => tracing::debug!(first = %bounds.first, "removed what is older than its retention"),
-                Err(error) => tracing::error!(%error, "what is older than its retention could not be removed"),
+            if let Err(error) = retention::tidy(&shared).await {
+                tracing::error!(%error, "what is older than its retention could not be removed");
             }
         });
     }

@@ -109,7 +109,7 @@ struct Global {
     cacert: Option<String>,
     /// File with the key to show the server [default: the key in LOGHORN_KEY, else the profile's, else the data
     /// directory's admin.key, to a server on this machine]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, alias = "token-file", global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Data directory whose admin.key is used [env: LOGHORN_DATA] [default: ./loghorn-data]
     #[arg(long, global = true, value_name = "DIR")]

@@ -92,7 +92,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_parser = ["active", "shadow", "paused", "disabled"])]
     state: Option<String>,
     /// Only those whose circuit is so
-    #[arg(long, value_parser = ["closed", "open", "half_open"])]
+    #[arg(long, alias = "health", value_parser = ["closed", "open", "half_open"])]
     circuit: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]

@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Config, LogFormat,
-    values::{base_url, bytes, file, list, nameservers, networks, origins, positive, set, span},
+    values::{base_url, bytes, file, list, nameservers, networks, origins, percent, positive, set, span},
 };
 
 /// Sets it, or says what was expected.
@@ -65,5 +65,6 @@ pub(super) const KEYS: &[(&str, Apply)] = &[
     ("notices.backlog", |c, v| positive(&mut c.backlog_high, v)),
     ("retention.events", |c, v| span(&mut c.retention.events, v)),
     ("retention.deliveries", |c, v| span(&mut c.retention.deliveries, v)),
+    ("retention.disk_max", |c, v| percent(&mut c.retention.disk_max, v)),
     ("retention.dedupe", |c, v| span(&mut c.dedupe, v)),
 ];

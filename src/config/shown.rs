@@ -67,6 +67,7 @@ impl Config {
             "notices.backlog" => self.backlog_high.to_string(),
             "retention.events" => span(self.retention.events),
             "retention.deliveries" => span(self.retention.deliveries),
+            "retention.disk_max" => format!("{}%", self.retention.disk_max),
             "retention.dedupe" => span(self.dedupe),
             _ => String::new(),
         }

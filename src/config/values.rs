@@ -98,3 +98,10 @@ pub(super) fn bytes(place: &mut usize, text: &str) -> Result<(), String> {
     *place = number.checked_mul(factor).filter(|size| *size > 0).ok_or("out of range")?;
     Ok(())
 }
+
+/// `80%`, or `80`: 1 to 100.
+pub(super) fn percent(place: &mut u8, text: &str) -> Result<(), String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse().ok().filter(|number| (1..=100).contains(number));
+    *place = number.ok_or("expected a share such as 80%, 1% to 100%")?;
+    Ok(())
+}

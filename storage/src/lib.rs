@@ -404,6 +404,9 @@ pub trait Reads: Send + Sync {
     /// Bytes on disk, about.
     fn disk_bytes(&self) -> u64;
 
+    /// Bytes that are free beside them; `None` where that is not known, or there is no disk.
+    fn disk_free(&self) -> Option<u64>;
+
     /// Everything that is durable now, as files that the engine opens like its own: a backup. It shares its room with
     /// the store for as long as both hold the same files. Refused where the disk is nearly full.
     fn checkpoint(&self) -> Pending<Checkpoint>;

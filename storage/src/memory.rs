@@ -302,6 +302,10 @@ impl Reads for Memory {
         self.state.lock().events.values().map(|event| event.weight() as u64).sum()
     }
 
+    fn disk_free(&self) -> Option<u64> {
+        None
+    }
+
     fn checkpoint(&self) -> Pending<Checkpoint> {
         ready(Err(Error::Read("what is only in memory has no files".into())))
     }

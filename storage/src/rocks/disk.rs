@@ -113,6 +113,11 @@ pub(super) fn used_bytes(path: &Path) -> u64 {
     files.flatten().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
+/// Bytes that are free beside it.
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    space(path).map(|(free, _)| free)
+}
+
 /// Why no more events are taken, if the disk has too little room left.
 pub(super) fn shortage(options: &Options) -> Option<String> {
     let (free, total) = space(&options.path)?;

@@ -251,4 +251,8 @@ impl Reads for Engine {
     fn disk_bytes(&self) -> u64 {
         disk::used_bytes(&self.core.options.path)
     }
+
+    fn disk_free(&self) -> Option<u64> {
+        disk::free_bytes(&self.core.options.path)
+    }
 }
