@@ -178,6 +178,34 @@ async fn one_at_a_time_and_whoever_leaves_leaves_nothing() {
     );
 }
 
+#[actix_rt::test]
+async fn a_key_that_is_revoked_ends_the_backup_that_it_began() {
+    use std::io::Write;
+    let server = Loghorn::start_with(&["--auth", "required"], &[]).await;
+    let admin = server.admin_key();
+    for n in 0..100 {
+        let body = json!({"level": "INFO", "metadata": {"n": noise(n)}}).to_string();
+        assert_eq!(server.call_as(&admin, "POST", "/api/v1/events", Some(body)).await.0, 202);
+    }
+    let spec = json!({"name": "leaked", "scope": "admin"}).to_string();
+    let (_, made) = server.call_as(&admin, "POST", "/api/v1/keys", Some(spec)).await;
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let mut stream = TcpStream::connect(server.addr).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let request = format!("POST /api/v1/backup HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut begin = [0; 1024];
+    stream.read_exact(&mut begin).unwrap();
+    let head = String::from_utf8_lossy(&begin).to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).unwrap_or_else(|| panic!("{head}"));
+    let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+    assert_eq!(server.call_as(&admin, "DELETE", &format!("/api/v1/keys/{id}"), None).await.0, 204);
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    assert!(rest.len() < length - 1024, "all {length} bytes came");
+}
+
 /// Text that does not pack well.
 fn noise(seed: u64) -> String {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

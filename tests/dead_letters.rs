@@ -58,6 +58,14 @@ async fn what_failed_alike_is_one_group() {
     assert_eq!(loghorn.get("/api/v1/dead-letters/groups?code=405").await["counted"], 2);
     let one = loghorn.get("/api/v1/dead-letters/groups?limit=1").await;
     assert_eq!((one["items"].as_array().unwrap().len(), &one["complete"]), (1, &json!(false)));
+    // Page by page they are the same.
+    let (mut pages, mut page) = (Vec::new(), one);
+    loop {
+        pages.extend(page["items"].as_array().unwrap().clone());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        page = loghorn.get(&format!("/api/v1/dead-letters/groups?limit=1&cursor={cursor}")).await;
+    }
+    assert_eq!((&pages, &page["complete"]), (items, &json!(true)));
 }
 
 #[actix_rt::test]

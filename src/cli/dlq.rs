@@ -196,7 +196,7 @@ impl GroupsArgs {
         let mut query = self.narrowed.query(&client).await?;
         query.push(("limit", self.narrowed.limit.min(GROUPS_MAX).to_string().into()));
         let answer = client.query(&["dead-letters", "groups"], &query).await?;
-        let Groups { items, counted, complete } = answer.read()?;
+        let Groups { items, counted, complete, .. } = answer.read()?;
         let Raw { items: raw } = answer.read()?;
         context.out.list(&List { items, raw, next_cursor: None }, GROUP_COLUMNS, sample)?;
         if !complete {

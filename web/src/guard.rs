@@ -23,7 +23,7 @@ use crate::{
     idempotency::{self, Place},
     note::Note,
     shippers::refusals::Dialect,
-    unread::{Answer, Unread},
+    unread::{Answer, Unread, Watch},
 };
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -57,6 +57,7 @@ pub(crate) async fn guard(
     let note = if is_noted { Note::new(&state, &call, &method, admitted.is_err()) } else { None };
     let dialect = call.dialect(request.headers());
     let (page, is_shipper) = (call.page.clone(), call.is_shipper());
+    let mut pass = None;
     let mut answer = match admitted {
         Err(error) => {
             let answer = match dialect {
@@ -71,6 +72,8 @@ pub(crate) async fn guard(
         }
         Ok(()) => {
             let place = Place::of(&call, &request);
+            // The live socket says why it ends.
+            pass = call.pass.filter(|_| !call.is_socket());
             request.extensions_mut().insert(call);
             match place {
                 Ok(None) => next.call(request).await?.map_into_boxed_body(),
@@ -107,7 +110,8 @@ pub(crate) async fn guard(
     if is_secured {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
     }
-    Ok(answer.map_body(|_, body| Answer { body, _unread: unread }))
+    let watch = Watch::over(answer.response().body().size(), &state, pass);
+    Ok(answer.map_body(|_, body| Answer { body, _unread: unread, watch }))
 }
 
 fn check(state: &State, request: &ServiceRequest, call: &Call) -> Result<(), Error> {

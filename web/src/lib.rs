@@ -18,6 +18,7 @@ mod live;
 mod note;
 mod receiver;
 pub mod shippers;
+mod sockets;
 mod unread;
 
 use std::{net::IpAddr, sync::Arc};
@@ -79,7 +80,7 @@ pub struct State {
     pub(crate) receiver: Arc<receiver::Receiver>,
     pub(crate) live: Arc<api::live::Live>,
     /// Places of live sockets.
-    pub(crate) sockets: Arc<Semaphore>,
+    pub(crate) sockets: Arc<sockets::Sockets>,
     /// For work that would hold up a server's thread: as much at a time as there are processors. More would only take
     /// memory.
     pub(crate) heavy: Arc<Semaphore>,
@@ -109,7 +110,7 @@ impl State {
             answers: Arc::default(),
             receiver: Arc::default(),
             live: Arc::default(),
-            sockets: Arc::new(Semaphore::new(live::SOCKETS_MAX)),
+            sockets: Arc::default(),
             random,
             heavy,
             trials,

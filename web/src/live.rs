@@ -18,7 +18,7 @@ use loghorn_domain::{DeliveryId, EndpointNo, Seq, access::Digest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{State, api::live as shown, auth::Call, error::Error};
+use crate::{State, api::live as shown, auth::Call, error::Error, sockets::Place};
 
 /// The subprotocol.
 pub(crate) const PROTOCOL: &str = "loghorn.v1";
@@ -36,8 +36,6 @@ const FOLLOWED_MAX: usize = 50;
 const OUTSTANDING_MAX: usize = 512 * 1024;
 /// How long a client may leave pings unanswered.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// Most sockets at a time.
-pub(crate) const SOCKETS_MAX: usize = 256;
 /// Largest message of a client, in bytes.
 const COMMAND_BYTES_MAX: usize = 16 * 1024;
 
@@ -112,7 +110,7 @@ struct Socket {
     received: u64,
     attention: BTreeMap<String, Value>,
     /// Among all.
-    _place: tokio::sync::OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Opens a socket.
@@ -128,11 +126,8 @@ pub(crate) async fn open(
             Error::malformed("the subprotocol loghorn.v1 is spoken here", "ask for it in Sec-WebSocket-Protocol");
         return Err(error.into());
     }
-    let listening = state.sockets.clone().try_acquire_owned();
-    let Ok(place) = listening else {
-        return Err(Error::unavailable("too-many-sockets", "too many sockets are open").into());
-    };
     let pass = request.extensions().get::<Call>().and_then(|call| call.pass);
+    let place = state.sockets.enter(pass).map_err(|why| Error::unavailable("too-many-sockets", why))?;
     let socket = Socket {
         listener: state.system.feed().listen(),
         state,

@@ -1688,7 +1688,7 @@ export interface components {
         };
         /** @description Dead letters in groups, the largest first. */
         Groups: {
-            /** @description Whether those are all, and all their groups are shown. Only the newest 100,000 are looked at. */
+            /** @description Whether those are all, and no more groups follow. Only the newest 100,000 are looked at. */
             complete: boolean;
             /**
              * Format: int64
@@ -1697,6 +1697,8 @@ export interface components {
             counted: number;
             /** @description The groups. */
             items: components["schemas"]["Group"][];
+            /** @description Where the next page begins. What died or was replayed since may have moved groups from one page to another. */
+            next_cursor?: string | null;
         };
         /** @description How the server is. */
         Health: {
@@ -3134,6 +3136,7 @@ export interface operations {
                 class?: string;
                 since?: string;
                 limit?: number;
+                cursor?: string;
             };
             header?: never;
             path?: never;

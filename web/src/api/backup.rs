@@ -14,7 +14,7 @@ use futures_util::stream;
 use loghorn_storage::Checkpoint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{runtime::Handle, sync::mpsc, time::Instant};
 
 use crate::{State, error::Error, lists::Query};
 
@@ -31,6 +31,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 const PIECES_MAX: usize = 4;
 /// A client that takes nothing for so long holds old files on the disk for nothing.
 const STALLED_MAX: Duration = Duration::from_secs(60);
+/// Slowest that it may take what there is, beyond that.
+const BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 /// Of a tar archive (POSIX.1-1988): headers and contents fill blocks, and two empty ones end it.
 const BLOCK: u64 = 512;
 
@@ -91,7 +93,8 @@ pub(crate) async fn take(state: web::Data<State>, request: HttpRequest) -> Resul
     // Reading is no work for a server's thread.
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let mut out = Out { pieces, runtime, piece: Vec::with_capacity(PIECE_BYTES) };
+        let piece = Vec::with_capacity(PIECE_BYTES);
+        let mut out = Out { pieces, runtime, piece, began: Instant::now(), bytes: 0 };
         match write(&mut out, &manifest, &checkpoint) {
             Ok(()) => tracing::info!(bytes = length, "a backup was taken"),
             Err(error) => {
@@ -168,6 +171,8 @@ struct Out {
     pieces: mpsc::Sender<io::Result<web::Bytes>>,
     runtime: Handle,
     piece: Vec<u8>,
+    began: Instant,
+    bytes: u64,
 }
 
 impl Write for Out {
@@ -183,6 +188,11 @@ impl Write for Out {
     fn flush(&mut self) -> io::Result<()> {
         if self.piece.is_empty() {
             return Ok(());
+        }
+        // Whoever trickles keeps files that the store would drop, and others from a backup.
+        self.bytes += self.piece.len() as u64;
+        if self.began.elapsed() > STALLED_MAX + Duration::from_secs(self.bytes / BYTES_PER_SECOND_MIN) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes too little"));
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
         let sending = self.pieces.send_timeout(Ok(piece.into()), STALLED_MAX);

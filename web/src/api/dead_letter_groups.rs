@@ -11,7 +11,11 @@ use loghorn_storage::{DeliveryQuery, DeliveryRecord};
 use serde::{Deserialize, Serialize};
 
 use super::deliveries;
-use crate::{State, error::Error, lists::Query};
+use crate::{
+    State,
+    error::Error,
+    lists::{self, Query},
+};
 
 /// Only so many of the newest dead letters are looked at.
 const LOOKED_AT_MAX: u64 = 100_000;
@@ -20,7 +24,7 @@ const STEP: usize = 1000;
 /// Most samples in a group.
 const SAMPLES_MAX: usize = 3;
 /// What narrows the groups.
-const KNOWN: [&str; 6] = ["subscription", "event", "code", "class", "since", "limit"];
+const KNOWN: [&str; 7] = ["subscription", "event", "code", "class", "since", "limit", "cursor"];
 
 /// Dead letters of one URL of a subscription that died for the same cause.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -56,8 +60,11 @@ pub struct Groups {
     pub items: Vec<Group>,
     /// Dead letters that were counted.
     pub counted: u64,
-    /// Whether those are all, and all their groups are shown. Only the newest 100,000 are looked at.
+    /// Whether those are all, and no more groups follow. Only the newest 100,000 are looked at.
     pub complete: bool,
+    /// Where the next page begins. What died or was replayed since may have moved groups from one page to another.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
 }
 
 /// What the members of a group have in common.
@@ -82,12 +89,15 @@ struct Gathered {
     params(
         ("subscription" = Option<String>, Query), ("event" = Option<String>, Query), ("code" = Option<u16>, Query),
         ("class" = Option<String>, Query), ("since" = Option<String>, Query), ("limit" = Option<usize>, Query),
+        ("cursor" = Option<String>, Query),
     ),
     responses((status = 200, body = Groups))
 )]
 pub(crate) async fn groups(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &KNOWN)?;
     let limit = query.limit()?;
+    let [from] = query.cursor("g")?.unwrap_or_default();
+    let from = usize::try_from(from).unwrap_or(usize::MAX);
     let narrowed = deliveries::narrowed(&state, &query).await?;
     let mut narrowed = DeliveryQuery { status: vec![Status::DeadLetter], limit: STEP, ..narrowed };
     let (mut gathered, mut counted) = (HashMap::new(), 0);
@@ -102,12 +112,14 @@ pub(crate) async fn groups(state: web::Data<State>, request: HttpRequest) -> Res
     };
     let mut found: Vec<(Cause, Gathered)> = gathered.into_iter().collect();
     found.sort_by_key(|(cause, group)| (Reverse(group.count), Reverse(group.newest), cause.endpoint));
-    let complete = is_all && found.len() <= limit;
+    let upto = from.saturating_add(limit);
+    let next_cursor = (found.len() > upto).then(|| lists::cursor("g", &[upto as u64]));
+    let complete = is_all && next_cursor.is_none();
     let mut items = Vec::new();
-    for (cause, group) in found.into_iter().take(limit) {
+    for (cause, group) in found.into_iter().skip(from).take(limit) {
         items.push(shown(&state, cause, &group).await?);
     }
-    Ok(HttpResponse::Ok().json(Groups { items, counted, complete }))
+    Ok(HttpResponse::Ok().json(Groups { items, counted, complete, next_cursor }))
 }
 
 fn gather(groups: &mut HashMap<Cause, Gathered>, record: &DeliveryRecord) {

@@ -18,7 +18,12 @@ use super::{
     deliveries::{self, Delivery},
     jobs::{self, Job},
 };
-use crate::{State, error::Error, json, lists::Query};
+use crate::{
+    State,
+    error::Error,
+    json,
+    lists::{self, Query},
+};
 
 /// Most ids in one request.
 const IDS_MAX: usize = 1000;
@@ -77,8 +82,9 @@ pub struct Counted {
 )]
 pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &deliveries::KNOWN[1..])?;
+    let after = lists::delivery_after(&query)?;
     let narrowed = deliveries::narrowed(&state, &query).await?;
-    let narrowed = DeliveryQuery { status: vec![Status::DeadLetter], ..narrowed };
+    let narrowed = DeliveryQuery { after, status: vec![Status::DeadLetter], ..narrowed };
     Ok(HttpResponse::Ok().json(deliveries::page(&state, narrowed).await?))
 }
 

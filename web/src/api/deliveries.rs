@@ -192,7 +192,7 @@ fn attempting(state: &State) -> Vec<Key> {
 /// What both lists of deliveries can be narrowed by.
 pub(crate) const KNOWN: [&str; 8] = ["status", "subscription", "event", "code", "class", "since", "limit", "cursor"];
 
-/// Reads what narrows a list.
+/// Reads what narrows a list, its cursor apart.
 pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<DeliveryQuery, Error> {
     let statuses: Vec<Status> = match query.text("status") {
         None => Vec::new(),
@@ -210,7 +210,7 @@ pub(crate) async fn narrowed(state: &State, query: &Query) -> Result<DeliveryQue
         })?),
     };
     Ok(DeliveryQuery {
-        after: lists::delivery_after(query)?,
+        after: None,
         limit: query.limit()?,
         status: statuses,
         endpoints: query
@@ -245,7 +245,8 @@ fn status(text: &str) -> Result<Status, Error> {
 )]
 pub(crate) async fn list(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let query = Query::read(&request, &KNOWN)?;
-    let narrowed = narrowed(&state, &query).await?;
+    let after = lists::delivery_after(&query)?;
+    let narrowed = DeliveryQuery { after, ..narrowed(&state, &query).await? };
     Ok(HttpResponse::Ok().json(page(&state, narrowed).await?))
 }
 
