@@ -45,7 +45,8 @@ describe("a plan", () => {
   })
 
   it("keeps that there is to be no plain signature", () => {
-    const lake = "- {name: lake, url: 'https://lake.example/hook', events: ['**'], signature_header: null, timeout: null}"
+    const lake =
+      "- {name: lake, url: 'https://lake.example/hook', events: ['**'], signature_header: null, timeout: null}"
     const body = { name: "lake", url: "https://lake.example/hook", events: ["**"], signature_header: null }
     expect(planOf(lake, [gateway])).toEqual([{ kind: "create", name: "lake", members: [], body }])
   })
