@@ -249,3 +249,14 @@ async fn what_real_clients_sent_is_understood() {
         }
     }
 }
+
+#[actix_rt::test]
+async fn a_search_finds_text_however_its_sender_wrote_it() {
+    let server = Loghorn::start().await;
+    let body = r#"{"message":"said \"no\"","metadata":{"name":"M\u00fcller","path":"C:\\logs"}}"#;
+    assert_eq!(server.call("POST", "/api/v1/events", Some(body.into())).await.0, 202);
+    for (text, count) in [("M%C3%BCller", 1), ("said%20%22no%22", 1), ("c:%5Clogs", 1), ("Muller", 0)] {
+        let page = server.get(&format!("/api/v1/events?q={text}")).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{text}");
+    }
+}

@@ -138,3 +138,21 @@ async fn the_command_line_rotates_and_reveals_and_the_audit_log_tells_it() {
         assert_eq!(key.len(), 32);
     }
 }
+
+#[actix_rt::test]
+async fn the_plain_signature_is_switched_off_by_null_and_a_new_secret_is_shown_for_standard_verifiers_too() {
+    let server = Loghorn::start().await;
+    let spec = json!({
+        "name": "own", "url": "https://example.com/hook", "events": ["**"], "secret": "my-own-secret-0123",
+        "signature_header": "X-Hub-Signature-256",
+    });
+    let (status, made) = server.post("/api/v1/subscriptions", &spec).await;
+    assert_eq!((status, &made["secret"]), (201, &json!("my-own-secret-0123")));
+    assert_eq!(made["whsec"], "whsec_bXktb3duLXNlY3JldC0wMTIz");
+    let path = format!("/api/v1/subscriptions/{}", made["id"].as_str().unwrap());
+    let patch = async |body: Value| server.call("PATCH", &path, Some(body.to_string())).await;
+    let (status, off) = patch(json!({"signature_header": null})).await;
+    assert_eq!((status, &off["signature_header"]), (200, &Value::Null));
+    let (_, other) = patch(json!({"description": "still off"})).await;
+    assert_eq!((&other["signature_header"], other.get("whsec")), (&Value::Null, None));
+}

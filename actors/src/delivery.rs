@@ -362,9 +362,9 @@ impl Handler<Fresh> for DeliveryActor {
         for event in &events {
             self.keep(event);
             let origin = if event.head.only.is_some() { Origin::Test } else { Origin::Live };
-            entries.push(self.shared.steady(Entry::fresh(event.seq, event.head.received_at, origin)));
+            entries.push(Entry::fresh(event.seq, event.head.received_at, origin));
         }
-        self.tell(Input::Fresh(entries), None, context);
+        self.tell(Input::Fresh(self.shared.steady(entries)), None, context);
         self.forget_what_is_not_held(events.iter().map(|event| event.seq));
     }
 }
@@ -440,7 +440,7 @@ impl Handler<Fetched> for DeliveryActor {
             self.keep(event);
         }
         let seqs: Vec<Seq> = entries.iter().map(|queued| queued.entry.seq).collect();
-        let entries = entries.into_iter().map(|queued| self.shared.steady(queued.entry)).collect();
+        let entries = self.shared.steady(entries.into_iter().map(|queued| queued.entry).collect());
         self.tell(Input::Fetched { lease, entries, is_end }, None, context);
         self.forget_what_is_not_held(seqs);
     }

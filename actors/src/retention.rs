@@ -37,13 +37,18 @@ pub(crate) async fn tidy(shared: &Shared) -> Result<(), StoreError> {
         Some(share) => first_to_stay(&**log, share).await?,
         None => None,
     };
-    let old = now.minus(keep.events);
-    let bounds = log.trim(crowded.map_or(old, |at| at.max(old)), now.minus(keep.deliveries)).await?;
-    match crowded.filter(|at| *at > old) {
-        Some(at) if bounds.first > Seq(1) => {
-            tracing::warn!(used, ?free, first = %bounds.first, "the store takes more than retention.disk_max: events from before {at} are removed");
-        }
-        _ => tracing::debug!(first = %bounds.first, "removed what is older than its retention"),
+    let (old, before) = (now.minus(keep.events), log.bounds().first);
+    let first = log.trim(crowded.map_or(old, |at| at.max(old)), now.minus(keep.deliveries)).await?.first;
+    match crowded {
+        None => tracing::debug!(%first, "removed what is older than its retention"),
+        Some(_) if first == before => tracing::warn!(
+            used,
+            ?free,
+            "the store takes more than retention.disk_max, and its oldest events wait or are dead letters"
+        ),
+        Some(_) => tracing::warn!(
+            used, ?free, %first, "the store takes more than retention.disk_max: its oldest events are removed"
+        ),
     }
     Ok(())
 }

@@ -60,16 +60,17 @@ impl Shared {
         self.epoch.0.plus(self.clock.monotonic().saturating_sub(self.epoch.1))
     }
 
-    /// An entry as schedules have it: where steady and wall clock have parted since the start, when its round began by the
+    /// Entries as schedules have them: where steady and wall clock have parted since the start, when its round began by the
     /// steady one. Else all that comes after the wall clock was set would be too old, or not yet there. What was queued
     /// before that may count as younger than it is, never as older.
-    pub(crate) fn steady(&self, entry: Entry) -> Entry {
+    pub(crate) fn steady(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
         let (steady, wall) = (self.steady_now(), self.clock.now());
         if is_step(steady, wall) {
-            Entry { queued_at: entry.queued_at.plus(steady.since(wall)).min(steady), ..entry }
-        } else {
-            entry
+            for entry in &mut entries {
+                entry.queued_at = entry.queued_at.plus(steady.since(wall)).min(steady);
+            }
         }
+        entries
     }
 
     /// An entry as it is on record, by the wall clock: [`Self::steady`] undone.

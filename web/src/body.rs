@@ -51,7 +51,12 @@ pub(crate) fn object_bytes_max(state: &State) -> usize {
 
 /// What a JSON text may take as a value, for a moment.
 pub(crate) fn value_room(json: &[u8]) -> usize {
-    room_of(json.len(), || json.iter().filter(|byte| **byte == b'{').count())
+    room_of(json.len(), || objects_in(json))
+}
+
+/// How many objects a JSON text may have at most.
+pub(crate) fn objects_in(json: &[u8]) -> usize {
+    json.iter().filter(|byte| **byte == b'{').count()
 }
 
 /// The same of so many bytes with at most so many objects in them: `[1,1,…]` makes 32 bytes of two, in a list that may

@@ -49,8 +49,6 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 const BODY_MAX: Duration = Duration::from_secs(30);
 /// Told with an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Events take their keys themselves.
-const EVENTS: &str = "/api/v1/events";
 
 /// The key of a request, if it has one: 1 to 128 visible ASCII characters.
 pub(crate) fn key(headers: &HeaderMap) -> Result<Option<EventId>, Error> {
@@ -75,8 +73,9 @@ impl Place {
     /// That of a call which may be told again; `None` where it has no key, or changes nothing.
     pub(crate) fn of(call: &Call, request: &ServiceRequest) -> Result<Option<Self>, Error> {
         let method = request.method();
+        // Whatever takes events in knows their ids itself.
         let is_write = |needed: Option<Scope>| !matches!(needed, None | Some(Scope::Ingest)) && !is_safe(method);
-        let route = call.route.filter(|route| route.path != EVENTS && is_write(route.needs(method)));
+        let route = call.route.filter(|route| is_write(route.needs(method)));
         let key = route.map_or(Ok(None), |_| key(request.headers()))?;
         let path = || request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         Ok(key.map(|key| Self { who: call.pass, method: method.clone(), path: path(), key }))

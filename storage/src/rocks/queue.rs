@@ -242,7 +242,13 @@ impl<'a> Keeper<'a> {
         if let Err(error) = self.core.check(fence).and_then(|()| self.core.db.check_writable()) {
             return reply.send(Err(error));
         }
-        for settlement in settlements {
+        let is_crowded = self.guard.check(self.core).is_some();
+        for mut settlement in settlements {
+            if is_crowded {
+                // What a backlog's receivers answered would take the room that is kept free for settling it.
+                let attempt = &mut settlement.attempt;
+                (attempt.response_headers, attempt.response_body) = Default::default();
+            }
             let delivery = (settlement.endpoint, settlement.entry.seq);
             // What is pending cannot be read yet.
             if self.settles.deliveries.contains(&delivery) || self.settles.deliveries.len() >= ROUND_MAX {
@@ -267,11 +273,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn settle_one(&mut self, settlement: Settlement) -> Result<(), Error> {
-        let Settlement { endpoint, entry, mut attempt } = settlement;
-        if self.guard.check(self.core).is_some() {
-            // What a backlog's receivers answered would take the room that is kept free for settling it.
-            (attempt.response_headers, attempt.response_body) = Default::default();
-        }
+        let Settlement { endpoint, entry, attempt } = settlement;
         let key = keys::queue(endpoint, entry.seq);
         let Some(value) = self.core.db.get(Cf::Queue, key)? else { return Ok(()) };
         let stored = stored_entry(endpoint, entry.seq, &value)?

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use loghorn_domain::{EventId, Level};
+use loghorn_domain::Level;
 use serde_json::{Map, Value};
 
 use super::{
@@ -107,14 +107,8 @@ fn add<S: Sink>(
         metadata.insert("data".into(), data);
     }
     metadata.extend(notes.clone());
-    let mut parts = Parts { id: None, event_type, level, source, message, host: None, at, metadata };
-    match id {
-        Some(id) if id.parse::<EventId>().is_err() => {
-            let source = parts.source.clone().unwrap_or_default();
-            parts = parts.identified(&source, &id);
-        }
-        id => parts.id = id,
-    }
+    let of = source.clone().unwrap_or_default();
+    let parts = Parts { id: None, event_type, level, source, message, host: None, at, metadata }.with_id(&of, id);
     sink.add(parts.draft(context)).map(drop).map_err(Stop::Full)
 }
 

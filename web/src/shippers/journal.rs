@@ -2,7 +2,7 @@
 //! length in eight bytes, and its bytes; an empty line between entries.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use loghorn_domain::{EventId, Level};
+use loghorn_domain::Level;
 use serde_json::{Map, Value};
 
 use super::{
@@ -95,9 +95,6 @@ fn parts(mut fields: Map<String, Value>) -> Parts {
     let message = message.unwrap_or_else(|| Value::Object(fields.clone()).to_string());
     let at = time.as_deref().and_then(record::read_time);
     let parts = Parts { id: None, event_type: None, level, source, message, host, at, metadata: fields };
-    match id {
-        // Cursors of a machine that has run for long are longer than an event's id may be.
-        Some(cursor) if cursor.parse::<EventId>().is_err() => parts.identified("journal", &cursor),
-        id => Parts { id, ..parts },
-    }
+    // Cursors of a machine that has run for long are longer than an event's id may be.
+    parts.with_id("journal", id)
 }

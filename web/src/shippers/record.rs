@@ -112,6 +112,15 @@ impl Parts {
         Self { id: Some(own), ..self }
     }
 
+    /// The same with an id that its sender says is unique; where an event may not have such a one, as one among those of
+    /// `of` alone.
+    pub fn with_id(self, of: &str, id: Option<String>) -> Self {
+        match id {
+            Some(id) if id.parse::<EventId>().is_err() => self.identified(of, &id),
+            id => Self { id, ..self },
+        }
+    }
+
     /// The event that they make, with what the request says of all its records.
     pub fn draft(self, context: &Context) -> Draft {
         let Self { id, event_type: given, level, source, message, host, at, mut metadata } = self;
@@ -202,11 +211,8 @@ fn taken_apart(mut record: Map<String, Value>, mut notes: Notes, has_id: bool) -
 
 /// Sets a member that has its place: another that stands there already steps aside, as `{name}_raw`.
 pub(super) fn put(metadata: &mut Map<String, Value>, name: &str, value: Value) {
-    if let Some(own) = metadata.get_mut(name).filter(|own| **own != value) {
-        let own = std::mem::replace(own, value);
-        metadata.entry(format!("{name}_raw")).or_insert(own);
-    } else {
-        metadata.insert(name.to_owned(), value);
+    if let Some(own) = metadata.insert(name.to_owned(), value) {
+        put_beside(metadata, name.to_owned(), own);
     }
 }
 

@@ -8,7 +8,10 @@ use super::{
     Refusal, Sink, Stop,
     record::{Context, Notes},
 };
-use crate::{body::room_of, elements::Elements};
+use crate::{
+    body::{objects_in, room_of},
+    elements::Elements,
+};
 
 /// A record of more than so many times the largest event is not taken apart any more: it is cut to a piece anyway.
 const RECORD_FACTOR: usize = 8;
@@ -30,7 +33,7 @@ pub(super) fn room(bytes: usize, objects: impl FnOnce() -> usize, context: &Cont
 
 /// The same for a JSON text.
 pub(super) fn room_of_json(text: &str, context: &Context) -> Option<usize> {
-    room(text.len(), || text.bytes().filter(|byte| *byte == b'{').count(), context)
+    room(text.len(), || objects_in(text.as_bytes()), context)
 }
 
 /// The beginning of bytes that are not taken apart, as text: as much of them as an event may hold, which is then cut.
