@@ -423,6 +423,20 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_looked_at_in_vain_costs_patience() {
+        let (context, mut drafts) = (context(), Vec::<Draft>::new());
+        let (notes, meaning, sink) = (Notes::new(), record::own_draft, &mut drafts);
+        let mut reader = Reader { context: &context, notes, meaning, sink, patience: 100, has_json: false };
+        for (text, is_value, left) in
+            [("[1]", true, 100), ("[1] x", false, 97), ("{\"a\":", false, 92), ("[[2]] x", false, 87)]
+        {
+            assert_eq!((reader.end_of_value(text).is_ok(), reader.patience), (is_value, left), "{text}");
+        }
+        reader.patience = 0;
+        assert!(reader.end_of_value("[1]").is_err(), "it has none left");
+    }
+
+    #[test]
     fn records_far_too_large_are_not_taken_apart() {
         let limits = Limits { event_bytes_max: 1000, ..Limits::default() };
         let body = format!(r#"[{{"level":"error","a":"{}"}},{{"msg":"b"}}]"#, "x".repeat(9000));

@@ -328,12 +328,6 @@ fn a_form_is_taken_apart_within_limits_and_only_where_it_is_said_to_be_one() {
 }
 
 #[test]
-fn arrays_that_are_none_after_all_are_given_up_in_time() {
-    let body = "[\n".repeat(120) + &"1,".repeat(500_000) + "1" + &"]".repeat(120) + " x";
-    assert_eq!(generic(body.as_bytes()).drafts.len(), 121);
-}
-
-#[test]
 fn what_says_that_it_is_messagepack_and_is_json_is_json() {
     let says = Generic { is_form: false, is_msgpack: true };
     for body in [&br#" {"level":"error","message":"x"}"#[..], br#"[{"level":"error","message":"x"}]"#] {
