@@ -149,6 +149,9 @@ async fn the_plain_signature_is_switched_off_by_null_and_a_new_secret_is_shown_f
     let (status, made) = server.post("/api/v1/subscriptions", &spec).await;
     assert_eq!((status, &made["secret"]), (201, &json!("my-own-secret-0123")));
     assert_eq!(made["whsec"], "whsec_bXktb3duLXNlY3JldC0wMTIz");
+    // What was shown may be sent back, as another one too.
+    let (status, copy) = server.post("/api/v1/subscriptions", &made).await;
+    assert!(status == 201 && copy["id"] != made["id"] && copy["whsec"] == made["whsec"], "{status} {copy}");
     let path = format!("/api/v1/subscriptions/{}", made["id"].as_str().unwrap());
     let patch = async |body: Value| server.call("PATCH", &path, Some(body.to_string())).await;
     let (status, off) = patch(json!({"signature_header": null})).await;

@@ -216,8 +216,8 @@ pub enum OnRecovery {
 }
 
 /// Members that Loghorn adds when it shows a subscription; set aside when it is sent back.
-pub const SHOWN_ONLY: [&str; 8] =
-    ["id", "created_at", "updated_at", "version", "state", "disabled_reason", "circuit", "paused"];
+pub const SHOWN_ONLY: [&str; 9] =
+    ["id", "created_at", "updated_at", "version", "state", "disabled_reason", "circuit", "paused", "whsec"];
 
 impl Spec {
     /// The keys of formats that are never shown: the format, its member, and the key.

@@ -15,7 +15,7 @@ export const circuit = (id: string, action: "open" | "close" | "probe") =>
 
 /** What a person wrote, without what the server adds: for a copy, or for YAML. */
 export function specOf(subscription: Subscription): SubscriptionSpec {
-  const { id, state, disabled_reason, circuit, version, created_at, updated_at, secret, ...spec } = subscription
-  void [id, state, disabled_reason, circuit, version, created_at, updated_at, secret]
+  const { id, state, disabled_reason, circuit, version, created_at, updated_at, secret, whsec, ...spec } = subscription
+  void [id, state, disabled_reason, circuit, version, created_at, updated_at, secret, whsec]
   return spec as SubscriptionSpec
 }

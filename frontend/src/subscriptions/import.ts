@@ -23,7 +23,7 @@ export interface Step {
 }
 
 /** What the server adds; a file that was exported with it is taken all the same. */
-const ADDED = ["state", "disabled_reason", "circuit", "version", "created_at", "updated_at", "secrets"]
+const ADDED = ["state", "disabled_reason", "circuit", "version", "created_at", "updated_at", "secrets", "whsec"]
 
 /** The plan of a text. Throws what is wrong with the text as a whole. */
 export function planOf(text: string, existing: readonly Subscription[]): Step[] {
