@@ -146,13 +146,22 @@ fn may_probe(state: &State, subscription: &Subscription, endpoints: &[EndpointNo
     let refuse = |detail: &str, remedy: &str| Err(Error::conflict(detail, remedy));
     let is_closed = |no: &EndpointNo| state.system.directory().live(*no).circuit().0 == breaker::Circuit::Closed;
     if !subscription.is_active() {
-        refuse("the subscription is disabled: nothing is attempted", "enable it first: POST …/resume")
+        refuse(
+            "the subscription is disabled: nothing is attempted",
+            "enable it first: POST /api/v1/subscriptions/{id}/resume",
+        )
     } else if subscription.paused {
-        refuse("the subscription is paused: nothing is attempted", "resume it first: POST …/resume")
+        refuse(
+            "the subscription is paused: nothing is attempted",
+            "resume it first: POST /api/v1/subscriptions/{id}/resume",
+        )
     } else if state.system.dispatch_paused_since().is_some() {
         refuse("dispatch is paused: nothing is attempted", "resume it first: POST /api/v1/dispatch/resume")
     } else if endpoints.iter().all(is_closed) {
-        refuse("the circuit is closed: attempts are made as ever", "try the receiver with a test event: POST …/test")
+        refuse(
+            "the circuit is closed: attempts are made as ever",
+            "try the receiver with a test event: POST /api/v1/subscriptions/{id}/test",
+        )
     } else {
         Ok(())
     }
